@@ -1,0 +1,194 @@
+//! Whether a request may use the cache and a response may be kept, or the named reason why not. Pure.
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use http_body::Body;
+
+use crate::cache_control::Directives;
+use crate::hints::CacheHints;
+use crate::policy::{Policy, RequestView};
+use crate::status::{BypassReason, UncacheableReason};
+
+/// A request that may use the cache: what one look at its headers told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Asked {
+    /// It is a HEAD.
+    pub(crate) head: bool,
+    /// It has at least one of the condition headers (RFC 9110 §13.1).
+    pub(crate) conditional: bool,
+    /// It has a `Range`.
+    pub(crate) range: bool,
+    /// It accepts a content coding, so that a layer around may encode the body after this one: an `ETag` made here
+    /// then names more than one representation, and must be weak (RFC 9110 §8.8.1).
+    pub(crate) encodings: bool,
+}
+
+/// Whether `request` may use a layer with this policy.
+///
+/// Who asks is not decided here: a layer by identity lets credentials pass and asks its `Identify`.
+pub(crate) fn request<B: Body>(request: &Request<B>, policy: &Policy) -> Result<Asked, BypassReason> {
+    let head = match *request.method() {
+        Method::GET => false,
+        Method::HEAD => true,
+        _ => return Err(BypassReason::Method),
+    };
+    let asked = headers(request.headers(), policy, head)?;
+    if !request.body().is_end_stream() {
+        return Err(BypassReason::Body);
+    }
+    if let Some(hosts) = &policy.hosts
+        && !authority(request).is_some_and(|host| hosts.iter().any(|other| other.eq_ignore_ascii_case(host)))
+    {
+        return Err(BypassReason::Host);
+    }
+    if policy.bypass.iter().any(|rule| rule(view(request))) {
+        return Err(BypassReason::Rule);
+    }
+    Ok(asked)
+}
+
+/// One pass over the headers: a look-up of each name of interest would cost more on every hit.
+fn headers(headers: &HeaderMap, policy: &Policy, head: bool) -> Result<Asked, BypassReason> {
+    let mut asked = Asked {
+        head,
+        conditional: false,
+        range: false,
+        encodings: false,
+    };
+    let mut hosts = 0;
+    for (name, value) in headers {
+        match name.as_str() {
+            "host" => hosts += 1,
+            "if-none-match" | "if-modified-since" | "if-match" | "if-unmodified-since" => {
+                asked.conditional = true
+            }
+            "range" => asked.range = true,
+            "accept-encoding" => asked.encodings |= admits_coding(value),
+            "upgrade" => return Err(BypassReason::Upgrade),
+            "transfer-encoding" => return Err(BypassReason::Body),
+            "content-length" if value.as_bytes() != b"0" => return Err(BypassReason::Body),
+            "authorization" if policy.shared => return Err(BypassReason::Authorization),
+            "cookie" if policy.shared && !policy.ignore_cookies => return Err(BypassReason::Cookie),
+            _ if policy.shared && is_identity(name, policy) => return Err(BypassReason::IdentityHeader),
+            _ => {}
+        }
+    }
+    if hosts > 1 {
+        Err(BypassReason::Host)
+    } else {
+        Ok(asked)
+    }
+}
+
+/// Whether a request of nobody may use the entries that a layer by identity shares among anonymous requests: the same
+/// rules as in a shared layer.
+pub(crate) fn anonymous(headers: &HeaderMap, policy: &Policy) -> Result<(), BypassReason> {
+    if !policy.share_anonymous || headers.contains_key(header::AUTHORIZATION) {
+        return Err(BypassReason::NoIdentity);
+    }
+    if headers.contains_key(header::COOKIE) && !policy.ignore_cookies {
+        return Err(BypassReason::Cookie);
+    }
+    if headers.keys().any(|name| is_identity(name, policy)) {
+        return Err(BypassReason::IdentityHeader);
+    }
+    Ok(())
+}
+
+#[inline]
+fn is_identity(name: &HeaderName, policy: &Policy) -> bool {
+    // All of them are long enough to tell by their length that `accept` and the like are none.
+    name.as_str().len() >= policy.shortest_identity && policy.identity_headers.contains(name)
+}
+
+/// The host and port that the request names: in its URI (absolute form, HTTP/2), else in `Host` (RFC 9110 §7.2).
+pub(crate) fn authority<B>(request: &Request<B>) -> Option<&str> {
+    match request.uri().authority() {
+        Some(authority) => Some(authority.as_str()),
+        None => request.headers().get(header::HOST)?.to_str().ok(),
+    }
+}
+
+/// The request as the rules of the application see it.
+pub(crate) fn view<B>(request: &Request<B>) -> RequestView<'_> {
+    RequestView {
+        method: request.method(),
+        uri: request.uri(),
+        headers: request.headers(),
+        extensions: request.extensions(),
+    }
+}
+
+fn admits_coding(value: &HeaderValue) -> bool {
+    let value = value.as_bytes().trim_ascii();
+    !value.is_empty() && !value.eq_ignore_ascii_case(b"identity")
+}
+
+/// A response that may be kept as far as its head tells, and what that says.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    pub(crate) directives: Directives,
+    pub(crate) hints: CacheHints,
+}
+
+/// Whether a response may be kept as far as its head tells. Its lifetime is [`freshness`](crate::freshness)'s to find.
+pub(crate) fn response(
+    status: StatusCode,
+    headers: &HeaderMap,
+    hints: CacheHints,
+    policy: &Policy,
+) -> Result<Admitted, UncacheableReason> {
+    use UncacheableReason as Reason;
+    let directives = Directives::of(headers);
+    if hints.no_store {
+        return Err(Reason::Hint);
+    }
+    if directives.no_store {
+        return Err(Reason::NoStore);
+    }
+    if directives.private && policy.shared {
+        return Err(Reason::Private);
+    }
+    if directives.no_cache && hints.ttl.is_none() {
+        return Err(Reason::NoCache);
+    }
+    if headers.contains_key(header::SET_COOKIE) {
+        return Err(Reason::SetCookie);
+    }
+    if varies_by_all(headers) {
+        return Err(Reason::VaryStar);
+    }
+    if is_stream(status, headers) {
+        return Err(Reason::Streaming);
+    }
+    if status.is_informational()
+        || matches!(status, StatusCode::PARTIAL_CONTENT | StatusCode::NOT_MODIFIED)
+        || headers.contains_key(header::CONTENT_RANGE)
+    {
+        return Err(Reason::Status);
+    }
+    Ok(Admitted { directives, hints })
+}
+
+fn varies_by_all(headers: &HeaderMap) -> bool {
+    headers.get_all(header::VARY).iter().any(|line| {
+        line.as_bytes()
+            .split(|b| *b == b',')
+            .any(|m| m.trim_ascii() == b"*")
+    })
+}
+
+/// Event streams, other protocols, and what announces trailers.
+fn is_stream(status: StatusCode, headers: &HeaderMap) -> bool {
+    let is = |prefix: &[u8]| {
+        headers.get(header::CONTENT_TYPE).is_some_and(|kind| {
+            kind.as_bytes()
+                .get(..prefix.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+        })
+    };
+    status == StatusCode::SWITCHING_PROTOCOLS
+        || headers.contains_key(header::TRAILER)
+        || is(b"text/event-stream")
+        || is(b"multipart/x-mixed-replace")
+        || is(b"application/grpc")
+}

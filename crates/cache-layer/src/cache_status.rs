@@ -1,0 +1,86 @@
+//! `Cache-Status` (RFC 9211): what this cache did with a request, as one member of the list.
+
+use std::fmt::Write as _;
+
+use http::{HeaderValue, StatusCode};
+use larder_store::{Lifetime, Timestamp};
+
+use crate::status::{BypassReason, MissReason, UncacheableReason};
+
+/// One member of `Cache-Status`, in the making.
+#[derive(Debug, Clone)]
+pub(crate) struct CacheStatus(String);
+
+impl CacheStatus {
+    fn new(rest: &str) -> Self {
+        let mut text = String::with_capacity(64);
+        text.push_str("larder; ");
+        text.push_str(rest);
+        Self(text)
+    }
+
+    /// Answered from the cache (§2.1).
+    pub(crate) fn hit(lifetime: &Lifetime, now: Timestamp) -> Self {
+        Self::new("hit").ttl(lifetime, now)
+    }
+
+    /// Forwarded to the handler (§2.2).
+    pub(crate) fn forwarded(reason: MissReason) -> Self {
+        let status = Self::new("fwd=").with(reason.fwd());
+        match reason {
+            MissReason::Absent | MissReason::Expired | MissReason::Vary => status,
+            MissReason::Tag | MissReason::TierError => status.detail(reason.as_str()),
+        }
+    }
+
+    pub(crate) fn bypass(reason: BypassReason) -> Self {
+        let status = Self::new("fwd=").with(reason.fwd());
+        if matches!(reason, BypassReason::Method) {
+            status
+        } else {
+            status.detail(reason.as_str())
+        }
+    }
+
+    /// The remaining lifetime in seconds; below zero when stale (§2.4).
+    pub(crate) fn ttl(mut self, lifetime: &Lifetime, now: Timestamp) -> Self {
+        let left = i128::from(lifetime.fresh_ms) - i128::from(lifetime.age_ms(now));
+        let _ = write!(self.0, "; ttl={}", left.div_euclid(1000));
+        self
+    }
+
+    /// The handler's status (§2.3).
+    pub(crate) fn fwd_status(mut self, status: StatusCode) -> Self {
+        let _ = write!(self.0, "; fwd-status={}", status.as_u16());
+        self
+    }
+
+    /// The response was kept (§2.5).
+    pub(crate) fn stored(self) -> Self {
+        self.with("; stored")
+    }
+
+    /// The request waited for another's handler (§2.6).
+    pub(crate) fn collapsed(self) -> Self {
+        self.with("; collapsed")
+    }
+
+    pub(crate) fn uncacheable(self, reason: UncacheableReason) -> Self {
+        self.detail(reason.as_str())
+    }
+
+    /// A word of the closed vocabulary (§2.8).
+    pub(crate) fn detail(self, word: &str) -> Self {
+        self.with("; detail=").with(word)
+    }
+
+    fn with(mut self, text: &str) -> Self {
+        self.0.push_str(text);
+        self
+    }
+
+    pub(crate) fn to_header(&self) -> HeaderValue {
+        // Words of ours and digits only; were it otherwise, an empty value says nothing wrong.
+        HeaderValue::from_str(&self.0).unwrap_or_else(|_| HeaderValue::from_static(""))
+    }
+}

@@ -1,0 +1,317 @@
+//! What all layers of one handle share: the store, the clock, the flights under way, the switches and the tasks.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::panic::Location;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use larder_store::{
+    Answer, Clock, Flights, Forgotten, Key, SharedEntry, Size, Store, StoreError, StoreErrorKind, Strength,
+    Tag, TagKind, Timestamp, VaryNames,
+};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use crate::metrics::rare;
+use crate::presets::PresetTtls;
+use crate::tasks::Tasks;
+
+/// What the requests of one flight learn from the one that works.
+#[derive(Debug, Clone)]
+pub(crate) enum Flight {
+    /// This was made.
+    Made(Made),
+    /// The handler failed, and a stale entry stood in for it.
+    Failed,
+}
+
+/// What a fill made.
+#[derive(Debug, Clone)]
+pub(crate) struct Made {
+    pub(crate) entry: SharedEntry,
+    /// The key under which it is kept.
+    pub(crate) key: Key,
+    /// The request headers by which it varies.
+    pub(crate) names: VaryNames,
+}
+
+/// The key of a flight: an entry's key, and the stamps as the fill saw them. A request that saw other stamps does not
+/// wait for a fill that an invalidation made worthless.
+pub(crate) type FlightKey = (Key, u64);
+
+/// The core that all layers and handles made from it share; cheap to clone.
+///
+/// There are no globals: a process may have as many as it wants, and each test its own. It is made without a runtime;
+/// only a background fill needs one.
+#[derive(Clone)]
+pub struct Engine(Arc<Core>);
+
+pub(crate) struct Core {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Clock,
+    pub(crate) flights: Flights<FlightKey, Flight>,
+    pub(crate) loners: Loners,
+    pub(crate) tasks: Tasks,
+    /// Permits for handlers that run because the store is of no help.
+    pub(crate) unaided: Semaphore,
+    enabled: AtomicBool,
+    layers: Mutex<HashMap<Arc<str>, Registered>>,
+    limits: Limits,
+    pub(crate) ttls: PresetTtls,
+}
+
+/// Limits that all layers of one [`Engine`] share.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Background fills at the same time; above it a stale answer is served without one. Default 64.
+    pub background_fills: usize,
+    /// Handlers at the same time that run because the store failed; above it a request waits up to its layer's
+    /// [`wait`](crate::CacheLayer::wait), and then its handler runs all the same. Default 256.
+    pub unaided_loads: usize,
+    /// How long the store may take to look up, capture or keep an entry. Default 50 ms.
+    pub store_timeout: Duration,
+    /// How long the store may take to forget. Default 2 s.
+    pub invalidation_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            background_fills: 64,
+            unaided_loads: 256,
+            store_timeout: Duration::from_millis(50),
+            invalidation_timeout: Duration::from_secs(2),
+        }
+    }
+}
+
+struct Registered {
+    at: &'static Location<'static>,
+    switch: Switch,
+}
+
+impl Engine {
+    /// The core around `store`.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, clock: Clock, limits: Limits, ttls: PresetTtls) -> Self {
+        Self(Arc::new(Core {
+            store,
+            clock,
+            flights: Flights::new(),
+            loners: Loners::new(),
+            tasks: Tasks::new(limits.background_fills),
+            unaided: Semaphore::new(limits.unaided_loads),
+            enabled: AtomicBool::new(true),
+            layers: Mutex::default(),
+            limits,
+            ttls,
+        }))
+    }
+
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.0
+    }
+
+    /// Forgets all entries that carry one of `tags`; complete when it returns.
+    ///
+    /// # Errors
+    /// When the store failed, or took longer than [`Limits::invalidation_timeout`]: then it is unknown which tags were
+    /// forgotten.
+    pub async fn forget(&self, tags: &[Tag], strength: Strength) -> Result<Forgotten, StoreError> {
+        let kind = match tags.first().map(Tag::kind) {
+            Some(TagKind::Path) => "prefix",
+            Some(TagKind::Uri) => "key",
+            _ => "tag",
+        };
+        self.invalidate(kind, strength, self.0.store.forget(tags, strength))
+            .await
+    }
+
+    /// Forgets all entries; complete when it returns.
+    ///
+    /// # Errors
+    /// As [`forget`](Self::forget).
+    pub async fn forget_everything(&self, strength: Strength) -> Result<Forgotten, StoreError> {
+        self.invalidate("all", strength, self.0.store.forget_everything(strength))
+            .await
+    }
+
+    async fn invalidate(
+        &self,
+        kind: &'static str,
+        strength: Strength,
+        answer: Answer<Result<Forgotten, StoreError>>,
+    ) -> Result<Forgotten, StoreError> {
+        let began = self.0.clock.now();
+        let result = within(answer, self.0.limits.invalidation_timeout).await;
+        let took = self.0.clock.now().since(began);
+        rare::invalidation(kind, strength.as_str(), result.is_ok(), took);
+        match &result {
+            Ok(done) => tracing::debug!(kind, mode = strength.as_str(), known = done.known, "invalidated"),
+            Err(error) => tracing::error!(kind, mode = strength.as_str(), %error, "invalidation failed"),
+        }
+        result
+    }
+
+    /// How much the store holds.
+    #[must_use]
+    pub fn size(&self) -> Size {
+        self.0.store.size()
+    }
+
+    /// Switches all layers on or off; off, every request goes to its handler.
+    pub fn set_enabled(&self, enabled: bool) {
+        self.0.enabled.store(enabled, Ordering::Relaxed);
+    }
+
+    /// The switch of the layer called `name`, if there is one.
+    #[must_use]
+    pub fn switch(&self, name: &str) -> Option<Switch> {
+        self.0
+            .layers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(name)
+            .map(|layer| layer.switch.clone())
+    }
+
+    /// Waits until no background fill is under way.
+    pub async fn idle(&self) {
+        self.0.tasks.idle().await;
+    }
+
+    /// Ends background work: starts no more, waits up to `deadline` for what is under way, then stops it. Answers
+    /// whether all of it came to its own end. Layers go on answering, without background fills.
+    pub async fn shutdown(&self, deadline: Duration) -> bool {
+        self.0.tasks.shutdown(deadline).await
+    }
+
+    /// Takes a name for a layer that is made at `at`.
+    ///
+    /// # Panics
+    /// If the name is empty, or a layer made elsewhere has it and `share` is false.
+    pub(crate) fn register(&self, name: &Arc<str>, at: &'static Location<'static>, share: bool) -> Switch {
+        assert!(
+            !name.is_empty(),
+            "a cache layer needs a name that is not empty ({at})"
+        );
+        let mut layers = self.0.layers.lock().unwrap_or_else(PoisonError::into_inner);
+        let layer = layers.entry(Arc::clone(name)).or_insert_with(|| Registered {
+            at,
+            switch: Switch::new(),
+        });
+        let (first, switch) = (layer.at, layer.switch.clone());
+        // Not while the lock is held: other threads may be building layers.
+        drop(layers);
+        assert!(
+            share || first == at,
+            "two cache layers are called `{name}`: one is made at {first}, another at {at}. Give each its own name, or \
+             make the second with `share_name` if they are to answer with each other's entries"
+        );
+        switch
+    }
+
+    pub(crate) fn is_enabled(&self) -> bool {
+        self.0.enabled.load(Ordering::Relaxed)
+    }
+}
+
+impl Core {
+    /// How long a write to the store may take where nobody waits for it.
+    pub(crate) const fn write_timeout(&self) -> Duration {
+        self.limits.invalidation_timeout
+    }
+
+    /// Waits for the store, as long as it may take.
+    pub(crate) async fn ask<T>(&self, answer: Answer<Result<T, StoreError>>) -> Result<T, StoreError> {
+        let result = within(answer, self.limits.store_timeout).await;
+        if let Err(error) = &result {
+            rare::backend_error(self.store.name(), error.kind().as_str());
+            tracing::warn!(store = self.store.name(), %error, "the store failed; going on without it");
+        }
+        result
+    }
+}
+
+/// Waits for `answer` for at most `limit`.
+async fn within<T>(answer: Answer<Result<T, StoreError>>, limit: Duration) -> Result<T, StoreError> {
+    match answer {
+        Answer::Ready(result) => result,
+        Answer::Later(answer) => timeout(limit, answer).await.unwrap_or_else(|_| {
+            Err(StoreError::new(
+                StoreErrorKind::Timeout,
+                format!("no answer within {} ms", limit.as_millis()),
+            ))
+        }),
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("store", &self.0.store)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Switches one layer on or off while the service runs.
+#[derive(Debug, Clone)]
+pub struct Switch(Arc<AtomicBool>);
+
+impl Switch {
+    fn new() -> Self {
+        Self(Arc::new(AtomicBool::new(true)))
+    }
+
+    /// Whether the layer is on.
+    #[must_use]
+    #[inline]
+    pub fn is_on(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Switches the layer on or off; off, its requests go to their handlers.
+    pub fn set(&self, on: bool) {
+        self.0.store(on, Ordering::Relaxed);
+    }
+}
+
+/// Keys whose last response could not be kept: their requests do not wait for each other for a while.
+///
+/// It is a hint of fixed size, about coalescing alone: a response that can be kept is kept all the same.
+pub(crate) struct Loners(Box<[AtomicU64]>);
+
+impl Loners {
+    const PLACES: usize = 1024;
+    const LAST_MS: u64 = 10_000;
+
+    fn new() -> Self {
+        Self((0..Self::PLACES).map(|_| AtomicU64::new(0)).collect())
+    }
+
+    /// Each place holds the upper half of a key's hash and the second until which it counts.
+    fn place(&self, hash: u64) -> &AtomicU64 {
+        #[allow(clippy::cast_possible_truncation, reason = "any of its bits choose a place")]
+        &self.0[hash as usize % Self::PLACES]
+    }
+
+    pub(crate) fn mark(&self, hash: u64, now: Timestamp) {
+        let until = (now.as_millis() + Self::LAST_MS) / 1000 & u64::from(u32::MAX);
+        self.place(hash)
+            .store(hash >> 32 << 32 | until, Ordering::Relaxed);
+    }
+
+    pub(crate) fn clear(&self, hash: u64) {
+        if self.place(hash).load(Ordering::Relaxed) >> 32 == hash >> 32 {
+            self.place(hash).store(0, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn is_marked(&self, hash: u64, now: Timestamp) -> bool {
+        let held = self.place(hash).load(Ordering::Relaxed);
+        held >> 32 == hash >> 32 && held & u64::from(u32::MAX) > now.as_millis() / 1000 & u64::from(u32::MAX)
+    }
+}

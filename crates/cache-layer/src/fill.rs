@@ -1,0 +1,495 @@
+//! A fill: the handler runs once, its response is judged, kept if it may be, and given to those who wait.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::{Bytes, BytesMut};
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, Request, Response, StatusCode, response};
+use http_body::{Body as _, Frame};
+use larder_etag::Validators;
+use larder_store::{
+    Capture, Content, Entry, Kept, Key, Leader, Lifetime, Put, SharedEntry, StoredResponse, Tag, Timestamp,
+    VaryNames,
+};
+use tower_service::Service;
+
+use crate::admit::{self, Asked};
+use crate::body::{Body, Copy, Read, into_bytes};
+use crate::built::Built;
+use crate::cache_status::CacheStatus;
+use crate::engine::{Core, Flight, FlightKey, Made};
+use crate::freshness::{self, Load};
+use crate::headers::{self, Asker};
+use crate::hide::hide;
+use crate::hints::CacheHints;
+use crate::locate;
+use crate::metrics::rare;
+use crate::status::{MissReason, Outcome, UncacheableReason};
+use crate::trip::Trip;
+use crate::{key, tags};
+
+/// What a fill is for.
+pub(crate) struct Fill {
+    pub(crate) primary: Key,
+    /// The stamps as they were before it. Without them nothing is kept.
+    pub(crate) capture: Option<Capture>,
+    /// A stale entry that may stand in for a handler that fails.
+    pub(crate) fallback: Option<SharedEntry>,
+    /// Why the cache could not answer.
+    pub(crate) reason: MissReason,
+}
+
+type Lead = Option<Leader<FlightKey, Flight>>;
+
+/// Runs the handler and answers with what it made. `leader` frees those who wait, however this ends.
+pub(crate) async fn run<S, ReqB, ResB>(
+    trip: Trip<S, ReqB>,
+    fill: Fill,
+    leader: Lead,
+) -> Result<Response<Body<ResB>>, S::Error>
+where
+    S: Service<Request<ReqB>, Response = Response<ResB>>,
+    ResB: http_body::Body + Send + 'static,
+{
+    run_as("foreground", trip, fill, leader).await
+}
+
+async fn run_as<S, ReqB, ResB>(
+    mode: &'static str,
+    trip: Trip<S, ReqB>,
+    fill: Fill,
+    leader: Lead,
+) -> Result<Response<Body<ResB>>, S::Error>
+where
+    S: Service<Request<ReqB>, Response = Response<ResB>>,
+    ResB: http_body::Body + Send + 'static,
+{
+    let Trip {
+        layer,
+        mut service,
+        mut request,
+        asked,
+        identity,
+    } = trip;
+    let making = Making {
+        tags: tags::known(&request, &layer.policy, identity.as_ref()),
+        headers: request.headers().clone(),
+        began: layer.engine.core().clock.now(),
+        layer,
+        fill,
+        asked,
+        leader,
+        mode,
+    };
+    let hidden = hide(&mut request, &making.layer.policy, identity.is_some());
+    tracing::debug!(
+        cache = &*making.layer.policy.name,
+        reason = making.fill.reason.as_str(),
+        path = request.uri().path(),
+        ?hidden,
+        "filling"
+    );
+    rare::miss(&making.layer.policy.name, making.fill.reason);
+    let result = {
+        let _inflight = making.layer.metrics.load(&making.layer.policy.name);
+        service.call(request).await
+    };
+    match result {
+        Ok(response) => Ok(making.finish(response).await),
+        Err(error) => making.failed(None).map_err(|making| {
+            making.finished("error");
+            if let Some(leader) = making.leader {
+                leader.release();
+            }
+            error
+        }),
+    }
+}
+
+/// The same with nobody to answer: the body is read to its end.
+pub(crate) async fn run_in_background<S, ReqB, ResB>(
+    trip: Trip<S, ReqB>,
+    fill: Fill,
+    leader: Leader<FlightKey, Flight>,
+) -> Result<(), ()>
+where
+    S: Service<Request<ReqB>, Response = Response<ResB>>,
+    ResB: http_body::Body + Send + 'static,
+{
+    let response = run_as("background", trip, fill, Some(leader))
+        .await
+        .map_err(|_| ())?;
+    let failed = response.status().is_server_error();
+    let mut body = pin!(response.into_body());
+    while let Some(frame) = std::future::poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
+        frame.map_err(|_| ())?;
+    }
+    if failed { Err(()) } else { Ok(()) }
+}
+
+/// A response in the making.
+struct Making {
+    layer: Arc<Built>,
+    fill: Fill,
+    asked: Asked,
+    /// The request's headers as they came, before the handler's were hidden.
+    headers: HeaderMap,
+    tags: Vec<Tag>,
+    leader: Lead,
+    began: Timestamp,
+    /// `foreground` or `background`, for the metrics.
+    mode: &'static str,
+}
+
+impl Making {
+    /// What becomes of the handler's response.
+    async fn finish<B>(mut self, response: Response<B>) -> Response<Body<B>>
+    where
+        B: http_body::Body + Send + 'static,
+    {
+        if response.status().is_server_error() {
+            match self.failed(Some(response.status())) {
+                Ok(stale) => return stale,
+                Err(still) => self = still,
+            }
+        }
+        let (mut parts, body) = response.into_parts();
+        let hints = parts.extensions.remove::<CacheHints>().unwrap_or_default();
+        let recipe = match self.recipe(&parts, hints) {
+            Ok(recipe) => recipe,
+            Err(reason) => return self.pass(parts, Body::passed(body), reason),
+        };
+        match length(&parts.headers, &body) {
+            Some(length) if length > self.layer.policy.max_body => {
+                self.pass(parts, Body::passed(body), UncacheableReason::TooLarge)
+            }
+            Some(length) => match read(body, length).await {
+                Ok(bytes) => self.keep(parts, recipe, bytes).await,
+                Err((reason, body)) => self.pass(parts, body, reason),
+            },
+            None => self.copy(parts, recipe, body),
+        }
+    }
+
+    /// How the response is to be kept, if it may be as far as its head tells.
+    fn recipe(&self, parts: &response::Parts, hints: CacheHints) -> Result<Recipe, UncacheableReason> {
+        let policy = &self.layer.policy;
+        let capture = self.fill.capture.ok_or(UncacheableReason::StoreError)?;
+        let admitted = admit::response(parts.status, &parts.headers, hints, policy)?;
+        let load = Load {
+            began: self.began,
+            ended: self.layer.engine.core().clock.now(),
+        };
+        let lifetime = freshness::lifetime(
+            parts.status,
+            &parts.headers,
+            &admitted,
+            policy,
+            load,
+            fastrand::f64(),
+        )?;
+        let mut tags = self.tags.clone();
+        tags.extend(admitted.hints.tags);
+        let names = key::varied_by(&parts.headers, policy);
+        let key = if names.is_empty() {
+            self.fill.primary.clone()
+        } else {
+            key::of_variant(self.fill.primary.as_bytes(), &names, &self.headers)
+                .as_slice()
+                .into()
+        };
+        Ok(Recipe {
+            layer: Arc::clone(&self.layer),
+            primary: self.fill.primary.clone(),
+            key,
+            names,
+            tags,
+            lifetime,
+            capture,
+        })
+    }
+
+    /// Keeps a response whose body is complete, and answers with it.
+    async fn keep<B: http_body::Body>(
+        mut self,
+        parts: response::Parts,
+        recipe: Recipe,
+        body: Bytes,
+    ) -> Response<Body<B>> {
+        let layer = Arc::clone(&self.layer);
+        let made = recipe.keep(&parts, body, self.leader.take()).await;
+        let now = layer.engine.core().clock.now();
+        let status = self.status(parts.status);
+        let (outcome, status) = match made.kept {
+            Kept::Stored => (Outcome::Miss, status.stored().ttl(&made.entry.lifetime, now)),
+            Kept::RejectedStamp => (
+                Outcome::Uncacheable,
+                self.uncacheable(status, UncacheableReason::Stamp),
+            ),
+            Kept::RejectedSize => (
+                Outcome::Uncacheable,
+                self.uncacheable(status, UncacheableReason::TooLarge),
+            ),
+            _ => (
+                Outcome::Uncacheable,
+                self.uncacheable(status, UncacheableReason::StoreError),
+            ),
+        };
+        let mut response = layer
+            .answer(&made.entry, self.asker(), now, outcome, &status)
+            .unwrap_or_else(|| unreachable!("a response was put"));
+        // What the handler told the layers around goes on, this time: the handler ran.
+        *response.extensions_mut() = parts.extensions;
+        response
+    }
+
+    /// Passes the body on chunk by chunk, while a copy is taken.
+    fn copy<B: http_body::Body>(
+        mut self,
+        mut parts: response::Parts,
+        recipe: Recipe,
+        body: B,
+    ) -> Response<Body<B>> {
+        let policy = &self.layer.policy;
+        headers::client_caching(&mut parts.headers, policy, 0);
+        let status = self.status(parts.status);
+        headers::outcome_headers(&mut parts.headers, policy, Outcome::Miss, &status);
+        self.layer.count(Outcome::Miss);
+        let mut head = Response::new(());
+        *head.status_mut() = parts.status;
+        head.headers_mut().clone_from(&parts.headers);
+        let (head, ()) = head.into_parts();
+        let limit = policy.max_body;
+        let leader = self.leader.take();
+        let layer = Arc::clone(&self.layer);
+        let finish = Box::new(move |copied: Result<Bytes, UncacheableReason>| match copied {
+            Ok(bytes) => {
+                let keeping = async move {
+                    recipe.keep(&head, bytes, leader).await;
+                };
+                now_or_in_background(layer.engine.core(), keeping);
+            }
+            Err(reason) => {
+                rare::uncacheable(&layer.policy.name, reason);
+                tracing::debug!(cache = &*layer.policy.name, reason = reason.as_str(), "not kept");
+                if let Some(leader) = leader {
+                    leader.release();
+                }
+            }
+        });
+        Response::from_parts(parts, Body::copied(body, Copy::new(limit, finish)))
+    }
+
+    /// Passes on a response that cannot be kept.
+    fn pass<B: http_body::Body>(
+        mut self,
+        mut parts: response::Parts,
+        body: Body<B>,
+        reason: UncacheableReason,
+    ) -> Response<Body<B>> {
+        // Those who wait need not wait for a body, nor for each other.
+        if let Some(leader) = self.leader.take() {
+            let core = self.layer.engine.core();
+            core.loners
+                .mark(key::loner_hash(&self.fill.primary), core.clock.now());
+            leader.release();
+        }
+        let status = self.uncacheable(self.status(parts.status), reason);
+        headers::outcome_headers(
+            &mut parts.headers,
+            &self.layer.policy,
+            Outcome::Uncacheable,
+            &status,
+        );
+        self.layer.count(Outcome::Uncacheable);
+        // The handler did not see the conditions; it may have set what they are about all the same.
+        if self.asked.conditional {
+            let validators = Validators::from_headers(&parts.headers);
+            if let Some(answer) =
+                headers::conditional(parts.status, &parts.headers, &validators, self.asker())
+            {
+                return answer;
+            }
+        }
+        Response::from_parts(parts, body)
+    }
+
+    /// The stale answer that stands in for a handler that failed; without one, `self` again, and nobody waits.
+    fn failed<B: http_body::Body>(mut self, failure: Option<StatusCode>) -> Result<Response<Body<B>>, Self> {
+        let Some(entry) = self.fill.fallback.take() else {
+            return Err(self);
+        };
+        if let Some(leader) = self.leader.take() {
+            leader.land(Flight::Failed);
+        }
+        let now = self.layer.engine.core().clock.now();
+        let mut status = CacheStatus::forwarded(MissReason::Expired);
+        if let Some(failure) = failure {
+            status = status.fwd_status(failure);
+        }
+        let age = now.since(entry.lifetime.received);
+        rare::stale_served(&self.layer.policy.name, "error", age);
+        self.finished(if failure.is_some() {
+            "error_status"
+        } else {
+            "error"
+        });
+        let status = status.detail("stale_if_error");
+        self.layer
+            .answer(&entry, self.asker(), now, Outcome::StaleError, &status)
+            .ok_or(self)
+    }
+
+    fn status(&self, status: StatusCode) -> CacheStatus {
+        self.finished(if status.is_server_error() {
+            "error_status"
+        } else {
+            "ok"
+        });
+        CacheStatus::forwarded(self.fill.reason).fwd_status(status)
+    }
+
+    /// The handler ended.
+    fn finished(&self, result: &'static str) {
+        let took = self.layer.engine.core().clock.now().since(self.began);
+        rare::load(&self.layer.policy.name, self.mode, result, took);
+    }
+
+    fn uncacheable(&self, status: CacheStatus, reason: UncacheableReason) -> CacheStatus {
+        rare::uncacheable(&self.layer.policy.name, reason);
+        tracing::debug!(
+            cache = &*self.layer.policy.name,
+            reason = reason.as_str(),
+            "not kept"
+        );
+        status.uncacheable(reason)
+    }
+
+    fn asker(&self) -> Asker<'_> {
+        Asker {
+            asked: self.asked,
+            headers: &self.headers,
+        }
+    }
+}
+
+/// How a response is to be kept, once its body is complete.
+struct Recipe {
+    layer: Arc<Built>,
+    primary: Key,
+    key: Key,
+    names: VaryNames,
+    tags: Vec<Tag>,
+    lifetime: Lifetime,
+    capture: Capture,
+}
+
+/// How many lists of names are remembered for a URI whose responses name different headers in `Vary`.
+const LISTS: usize = 4;
+
+impl Recipe {
+    /// Keeps the response, and gives it to those who wait.
+    async fn keep(self, head: &response::Parts, body: Bytes, leader: Lead) -> Put {
+        let layer = Arc::clone(&self.layer);
+        let core = layer.engine.core();
+        let (headers, generated) = headers::stored_headers(head, &layer.policy, &body);
+        let length = body.len();
+        let stored = StoredResponse::new(head.status, &headers, body).with_generated_etag(generated);
+        let entry = Entry::new(self.lifetime, Content::Response(stored), self.tags.clone());
+        let put = core.store.put(self.key.clone(), entry, self.capture).wait().await;
+        if put.kept == Kept::Stored && !self.names.is_empty() {
+            self.mark_variants(core).await;
+        }
+        rare::stored(&layer.policy.name, put.kept, length, core.store.size());
+        core.loners.clear(key::loner_hash(&self.primary));
+        if let Some(leader) = leader {
+            let made = Made {
+                entry: Arc::clone(&put.entry),
+                key: self.key,
+                names: self.names,
+            };
+            leader.land(Flight::Made(made));
+        }
+        put
+    }
+
+    /// Leaves the mark under the primary key that leads to the variants.
+    async fn mark_variants(&self, core: &Core) {
+        let mut lists = locate::known_variants(core, self.primary.as_bytes()).await;
+        if lists.first() == Some(&self.names) {
+            return;
+        }
+        lists.retain(|names| names != &self.names);
+        lists.truncate(LISTS - 1);
+        lists.insert(0, self.names.clone());
+        let mark = Entry::new(
+            self.lifetime,
+            Content::Variants(lists.into()),
+            vec![Tag::layer(self.layer.policy.name.clone())],
+        );
+        core.store
+            .put(self.primary.clone(), mark, self.capture)
+            .wait()
+            .await;
+    }
+}
+
+/// Ends `work` here if the store answers at once, else in the background; dropped where neither is possible.
+fn now_or_in_background(core: &Arc<Core>, work: impl Future<Output = ()> + Send + 'static) {
+    let mut work = Box::pin(work);
+    if work.as_mut().poll(&mut Context::from_waker(Waker::noop())) == Poll::Ready(()) {
+        return;
+    }
+    if let Some(permit) = core.tasks.permit() {
+        core.tasks.spawn(permit, core.write_timeout(), work);
+    }
+}
+
+/// The length of the body, where it is known before the body is read.
+fn length<B: http_body::Body>(headers: &HeaderMap, body: &B) -> Option<u64> {
+    body.size_hint()
+        .exact()
+        .or_else(|| headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok())
+}
+
+/// Reads a body of known length. When it is not what it was said to be, the answer is what was read and the rest.
+async fn read<B: http_body::Body>(body: B, length: u64) -> Result<Bytes, (UncacheableReason, Body<B>)> {
+    // A boxed body can be moved on after it was read in part.
+    let mut body = Box::pin(body);
+    let mut read = Read::new();
+    let mut total = 0;
+    let reason = loop {
+        match std::future::poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
+            None if total == length => return Ok(join(&read)),
+            None => break UncacheableReason::Incomplete,
+            Some(Err(error)) => {
+                read.push_back(Err(error));
+                break UncacheableReason::Incomplete;
+            }
+            Some(Ok(frame)) => {
+                let frame = into_bytes(frame);
+                total += frame.data_ref().map_or(0, |data| data.len() as u64);
+                let is_data = frame.is_data();
+                read.push_back(Ok(frame));
+                if !is_data {
+                    break UncacheableReason::Streaming;
+                }
+                if total > length {
+                    break UncacheableReason::Incomplete;
+                }
+            }
+        }
+    };
+    Err((reason, Body::resumed(read, body)))
+}
+
+/// One piece of memory of its own: a chunk may be a slice of a larger buffer, which must not live as long as the entry.
+fn join<E>(read: &Read<E>) -> Bytes {
+    let data = || read.iter().flatten().filter_map(Frame::data_ref);
+    let mut joined = BytesMut::with_capacity(data().map(Bytes::len).sum());
+    data().for_each(|data| joined.extend_from_slice(data));
+    joined.freeze()
+}

@@ -1,0 +1,86 @@
+//! What the handler does not get to see of a cacheable request.
+
+use http::{HeaderName, Request, Uri, header};
+
+use crate::key::client_uri;
+use crate::policy::{Policy, UnkeyedHeaders, VISIBLE_HEADERS};
+
+/// Takes out of `request` what is not in its key, and the conditions that the layer itself answers.
+///
+/// The credentials of a `verified` identity stay, since the identity is in the key.
+///
+/// Returns the names that were hidden by policy (not the conditions), for the log.
+pub(crate) fn hide<B>(request: &mut Request<B>, policy: &Policy, verified: bool) -> Vec<HeaderName> {
+    for name in [
+        header::IF_NONE_MATCH,
+        header::IF_MODIFIED_SINCE,
+        header::IF_MATCH,
+        header::IF_UNMODIFIED_SINCE,
+        header::IF_RANGE,
+        header::RANGE,
+    ] {
+        request.headers_mut().remove(name);
+    }
+    hide_query(request, policy);
+    let hidden: Vec<HeaderName> = request
+        .headers()
+        .keys()
+        .filter(|name| !is_visible(name, policy, verified))
+        .cloned()
+        .collect();
+    for name in &hidden {
+        request.headers_mut().remove(name);
+    }
+    hidden
+}
+
+fn is_visible(name: &HeaderName, policy: &Policy, verified: bool) -> bool {
+    if policy.key_headers.contains(name) {
+        return true;
+    }
+    let is_credential =
+        name == header::COOKIE || name == header::AUTHORIZATION || policy.identity_headers.contains(name);
+    if is_credential {
+        // A request of nobody with one of them got here only because it is to be ignored.
+        return verified;
+    }
+    match policy.unkeyed {
+        UnkeyedHeaders::Pass => true,
+        UnkeyedHeaders::Hide => {
+            VISIBLE_HEADERS.contains(&name.as_str()) || policy.passed_headers.contains(name)
+        }
+    }
+}
+
+/// Takes the query parameters that do not count out of the URIs that the handler can see.
+fn hide_query<B>(request: &mut Request<B>, policy: &Policy) {
+    if !policy.query.hides() {
+        return;
+    }
+    let visible = request
+        .uri()
+        .query()
+        .and_then(|query| policy.query.canonical(query).visible);
+    let Some(visible) = visible else { return };
+    let outer = with_query(client_uri(request), &visible);
+    *request.uri_mut() = with_query(request.uri(), &visible);
+    #[cfg(feature = "axum")]
+    if let Some(original) = request.extensions_mut().get_mut::<axum::extract::OriginalUri>() {
+        original.0 = outer;
+        return;
+    }
+    drop(outer);
+}
+
+fn with_query(uri: &Uri, query: &str) -> Uri {
+    let path = uri.path();
+    let target = if query.is_empty() {
+        path.to_owned()
+    } else {
+        format!("{path}?{query}")
+    };
+    let mut parts = uri.clone().into_parts();
+    // A path and some parameters of a valid URI are valid; were they not, the handler would see the request as it is.
+    parts.path_and_query = target.parse().ok().or(parts.path_and_query);
+    Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
+}

@@ -1,0 +1,128 @@
+//! From a request to the key of its entry.
+
+use http::{HeaderMap, HeaderName, Request};
+use larder_store::{Key, KeyBuffer, KeyWriter, VaryNames};
+use smallvec::SmallVec;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::admit;
+use crate::identity::Identity;
+use crate::policy::Policy;
+
+/// A key in the making: on the stack as long as it is short, so that a hit allocates nothing for it.
+pub(crate) struct KeyBytes(SmallVec<[u8; 256]>);
+
+impl KeyBytes {
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl KeyBuffer for KeyBytes {
+    #[inline]
+    fn extend(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+}
+
+/// The key of `request`: everything that the response may depend on, each part told apart from the next.
+///
+/// In this order: the layer's name and the names of its parts, the host, the path and query of the client's URI, the path and query as the layer
+/// sees them if they are others (a nest strips its prefix), the values of the chosen headers, the application's own
+/// parts, and the identity. The method is no part of it: what is stored answers GET and HEAD.
+pub(crate) fn of_request<B>(request: &Request<B>, policy: &Policy, identity: Option<&Identity>) -> KeyBytes {
+    let mut bytes = KeyBytes(SmallVec::new());
+    let mut key = KeyWriter::new(&mut bytes);
+    key.part(&policy.scope);
+    key.option(
+        request
+            .uri()
+            .authority()
+            .map(|authority| authority.as_str().as_bytes()),
+    );
+    key.option(
+        request
+            .headers()
+            .get(http::header::HOST)
+            .map(http::HeaderValue::as_bytes),
+    );
+    target(&mut key, request, policy);
+    for name in &policy.key_headers {
+        key.header(request.headers(), name.as_str());
+    }
+    for part in &policy.key_parts {
+        key.option(part(admit::view(request)).as_ref().map(String::as_bytes));
+    }
+    key.option(identity.map(|identity| identity.as_str().as_bytes()));
+    bytes
+}
+
+/// What all keys of a layer begin with: its name, and which headers and how many own parts follow. So no two layers
+/// read the bytes of one key in two ways, even where both were given the same name.
+pub(crate) fn scope(policy: &Policy) -> Box<[u8]> {
+    let mut bytes = Vec::new();
+    let mut key = KeyWriter::new(&mut bytes);
+    key.part(policy.name.as_bytes());
+    for name in &policy.key_headers {
+        key.part(name.as_str().as_bytes());
+    }
+    key.part(policy.key_parts.len().to_string().as_bytes());
+    bytes.into()
+}
+
+fn target<B>(key: &mut KeyWriter<'_, KeyBytes>, request: &Request<B>, policy: &Policy) {
+    let inner = request.uri();
+    let outer = client_uri(request);
+    key.part(outer.path().as_bytes());
+    if std::ptr::eq(inner, outer) || inner.path() == outer.path() {
+        key.absent();
+    } else {
+        key.part(inner.path().as_bytes());
+    }
+    match inner.query() {
+        None => key.absent(),
+        Some(query) => match policy.query.canonical(query).query {
+            None => key.absent(),
+            Some(query) => key.part(query.as_bytes()),
+        },
+    }
+}
+
+/// The URI that the client sent, where it is known: axum's `OriginalUri`, else the request's own.
+pub(crate) fn client_uri<B>(request: &Request<B>) -> &http::Uri {
+    #[cfg(feature = "axum")]
+    if let Some(original) = request.extensions().get::<axum::extract::OriginalUri>() {
+        return &original.0;
+    }
+    request.uri()
+}
+
+/// The key of one of the responses that vary by request headers: the key of all of them, and the headers' values.
+pub(crate) fn of_variant(primary: &[u8], names: &VaryNames, headers: &HeaderMap) -> KeyBytes {
+    let mut bytes = KeyBytes(SmallVec::from_slice(primary));
+    let mut key = KeyWriter::new(&mut bytes);
+    for name in names {
+        key.part(name.as_str().as_bytes());
+        key.header(headers, name.as_str());
+    }
+    bytes
+}
+
+/// The names in a response's `Vary` (RFC 9110 §12.5.5) that the key does not hold already: sorted, each once.
+pub(crate) fn varied_by(headers: &HeaderMap, policy: &Policy) -> VaryNames {
+    let mut names: Vec<HeaderName> = headers
+        .get_all(http::header::VARY)
+        .iter()
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+        .filter(|name| !policy.key_headers.contains(name))
+        .collect();
+    names.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+    names.dedup();
+    names.into()
+}
+
+/// The hash by which keys are marked whose requests do not wait for each other.
+pub(crate) fn loner_hash(primary: &Key) -> u64 {
+    xxh3_64(primary.as_bytes())
+}

@@ -1,0 +1,198 @@
+//! The metrics of a layer: looked up once, at its first request, and then counted without a look-up.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+
+use crate::status::{BypassReason, MissReason, Outcome, UncacheableReason};
+
+/// Handles of one layer's metrics.
+///
+/// They are taken from the recorder that is installed when the layer serves its first request: a recorder installed
+/// later sees nothing of this layer.
+#[derive(Default)]
+pub(crate) struct Metrics(OnceLock<Handles>);
+
+struct Handles {
+    requests: [Counter; Outcome::ALL.len()],
+    time_saved: Counter,
+    bytes_hit: Counter,
+    bytes_not_modified: Counter,
+    not_modified: Counter,
+    modified: Counter,
+    lookup: Histogram,
+    hit_age: Histogram,
+    load_inflight: Gauge,
+}
+
+impl Metrics {
+    fn handles(&self, cache: &str) -> &Handles {
+        self.0.get_or_init(|| Handles::new(cache.to_owned()))
+    }
+
+    /// One request came to its end.
+    #[inline]
+    pub(crate) fn outcome(&self, cache: &str, outcome: Outcome) {
+        self.handles(cache).requests[outcome as usize].increment(1);
+    }
+
+    /// A hit: what it saved.
+    #[inline]
+    pub(crate) fn saved(&self, cache: &str, load_ms: u32, bytes: usize) {
+        let handles = self.handles(cache);
+        handles.time_saved.increment(u64::from(load_ms));
+        handles.bytes_hit.increment(bytes as u64);
+    }
+
+    /// A request with conditions was answered.
+    pub(crate) fn conditional(&self, cache: &str, not_modified: bool, bytes: usize) {
+        let handles = self.handles(cache);
+        if not_modified {
+            handles.not_modified.increment(1);
+            handles.bytes_not_modified.increment(bytes as u64);
+        } else {
+            handles.modified.increment(1);
+        }
+    }
+
+    /// A sampled hit: how long the look-up took, and how old the entry was.
+    pub(crate) fn sample(&self, cache: &str, lookup: Duration, age_ms: u64) {
+        let handles = self.handles(cache);
+        handles.lookup.record(lookup.as_secs_f64());
+        handles
+            .hit_age
+            .record(Duration::from_millis(age_ms).as_secs_f64());
+    }
+
+    /// A handler runs until the guard is dropped.
+    pub(crate) fn load(&self, cache: &str) -> Inflight {
+        let gauge = self.handles(cache).load_inflight.clone();
+        gauge.increment(1.0);
+        Inflight(gauge)
+    }
+}
+
+/// A handler that runs.
+pub(crate) struct Inflight(Gauge);
+
+impl Drop for Inflight {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
+}
+
+impl Handles {
+    fn new(cache: String) -> Self {
+        Self {
+            requests: Outcome::ALL.map(|outcome| {
+                counter!("larder_cache_requests_total", "cache" => cache.clone(), "outcome" => outcome.as_str())
+            }),
+            time_saved: counter!("larder_cache_time_saved_milliseconds_total", "cache" => cache.clone()),
+            bytes_hit: counter!("larder_cache_bytes_saved_total", "cache" => cache.clone(), "kind" => "hit"),
+            bytes_not_modified: counter!(
+                "larder_cache_bytes_saved_total", "cache" => cache.clone(), "kind" => "not_modified"
+            ),
+            not_modified: counter!(
+                "larder_cache_conditional_total", "cache" => cache.clone(), "result" => "not_modified"
+            ),
+            modified: counter!("larder_cache_conditional_total", "cache" => cache.clone(), "result" => "modified"),
+            lookup: histogram!(
+                "larder_cache_lookup_duration_seconds", "cache" => cache.clone(), "tier" => "l1", "result" => "hit"
+            ),
+            hit_age: histogram!("larder_cache_hit_age_seconds", "cache" => cache.clone(), "tier" => "l1"),
+            load_inflight: gauge!("larder_cache_load_inflight", "cache" => cache),
+        }
+    }
+}
+
+/// What happens beside hits: rare enough to look its metric up each time.
+pub(crate) mod rare {
+    use super::{BypassReason, Duration, MissReason, UncacheableReason, counter, gauge, histogram};
+    use larder_store::{Kept, Size};
+
+    pub(crate) fn miss(cache: &str, reason: MissReason) {
+        counter!("larder_cache_miss_total", "cache" => cache.to_owned(), "reason" => reason.as_str())
+            .increment(1);
+    }
+
+    pub(crate) fn bypass(cache: &str, reason: BypassReason) {
+        counter!("larder_cache_bypass_total", "cache" => cache.to_owned(), "reason" => reason.as_str())
+            .increment(1);
+    }
+
+    pub(crate) fn uncacheable(cache: &str, reason: UncacheableReason) {
+        counter!("larder_cache_uncacheable_total", "cache" => cache.to_owned(), "reason" => reason.as_str())
+            .increment(1);
+    }
+
+    pub(crate) fn load(cache: &str, mode: &'static str, result: &'static str, took: Duration) {
+        let labels = [
+            ("cache", cache.to_owned()),
+            ("mode", mode.into()),
+            ("result", result.into()),
+        ];
+        histogram!("larder_cache_load_duration_seconds", &labels).record(took.as_secs_f64());
+    }
+
+    pub(crate) fn waited(cache: &str, result: &'static str, took: Duration) {
+        let labels = [
+            ("cache", cache.to_owned()),
+            ("scope", "local".into()),
+            ("result", result.into()),
+        ];
+        histogram!("larder_cache_coalesced_wait_seconds", &labels).record(took.as_secs_f64());
+    }
+
+    pub(crate) fn refresh(cache: &str, trigger: &'static str, result: &'static str) {
+        let labels = [
+            ("cache", cache.to_owned()),
+            ("trigger", trigger.into()),
+            ("result", result.into()),
+        ];
+        counter!("larder_cache_refresh_total", &labels).increment(1);
+    }
+
+    pub(crate) fn stale_served(cache: &str, cause: &'static str, age: Duration) {
+        histogram!("larder_cache_stale_served_age_seconds", "cache" => cache.to_owned(), "cause" => cause)
+            .record(age.as_secs_f64());
+    }
+
+    pub(crate) fn stored(cache: &str, kept: Kept, bytes: usize, size: Size) {
+        let labels = [
+            ("cache", cache.to_owned()),
+            ("tier", "l1".into()),
+            ("result", kept.as_str().into()),
+        ];
+        counter!("larder_cache_store_total", &labels).increment(1);
+        if kept == Kept::RejectedStamp {
+            counter!("larder_cache_fill_race_total", "cache" => cache.to_owned()).increment(1);
+        }
+        histogram!("larder_cache_value_bytes", "cache" => cache.to_owned()).record(bytes as f64);
+        #[allow(
+            clippy::cast_precision_loss,
+            reason = "a gauge of bytes need not be exact above 2^52"
+        )]
+        {
+            gauge!("larder_cache_entries", "tier" => "l1").set(size.entries as f64);
+            gauge!("larder_cache_bytes", "tier" => "l1").set(size.bytes as f64);
+            gauge!("larder_cache_capacity_bytes", "tier" => "l1").set(size.capacity as f64);
+        }
+    }
+
+    pub(crate) fn backend_error(backend: &'static str, kind: &'static str) {
+        counter!("larder_backend_errors_total", "backend" => backend, "kind" => kind).increment(1);
+    }
+
+    pub(crate) fn invalidation(kind: &'static str, mode: &'static str, ok: bool, took: Duration) {
+        let result = if ok { "ok" } else { "error" };
+        let labels = [
+            ("kind", kind),
+            ("source", "api"),
+            ("mode", mode),
+            ("result", result),
+        ];
+        counter!("larder_invalidations_total", &labels).increment(1);
+        histogram!("larder_invalidation_duration_seconds", "kind" => kind).record(took.as_secs_f64());
+    }
+}

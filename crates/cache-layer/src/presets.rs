@@ -1,0 +1,84 @@
+//! Four named starting points: what each preset is told beforehand.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::policy::{ClientCaching, Policy};
+
+/// The four presets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Preset {
+    /// What many ask for and what changes often: 5 min.
+    Hot,
+    /// What belongs to one verified identity: 1 min.
+    User,
+    /// What all may see and what changes seldom: 30 min.
+    Public,
+    /// Files: 1 h, by clients too.
+    Static,
+}
+
+impl Preset {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hot => "hot",
+            Self::User => "user",
+            Self::Public => "public",
+            Self::Static => "static",
+        }
+    }
+
+    /// How long a response with status 200 is fresh, if its handler does not say.
+    #[must_use]
+    pub const fn ttl(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Hot => 5 * 60,
+            Self::User => 60,
+            Self::Public => 30 * 60,
+            Self::Static => 60 * 60,
+        })
+    }
+
+    /// What a layer of this preset, called `name`, starts with.
+    pub(crate) fn policy(self, name: Arc<str>, ttls: &PresetTtls) -> Policy {
+        let mut policy = Policy::plain(name, self != Self::User);
+        policy.ttl = Some(ttls.of(self));
+        if self == Self::Static {
+            policy.ignore_cookies = true;
+            policy.max_body = 4 << 20;
+            policy.client = ClientCaching::MaxAge {
+                seconds: self.ttl().as_secs(),
+                immutable: false,
+            };
+        }
+        policy
+    }
+}
+
+/// The lifetimes of the presets, where a configuration has others than [`Preset::ttl`].
+#[derive(Debug, Clone, Default)]
+pub struct PresetTtls([Option<Duration>; 4]);
+
+impl PresetTtls {
+    /// The presets' own.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Another lifetime for `preset`.
+    #[must_use]
+    pub fn with(mut self, preset: Preset, ttl: Duration) -> Self {
+        self.0[preset as usize] = Some(ttl);
+        self
+    }
+
+    /// The lifetime of `preset`.
+    #[must_use]
+    pub fn of(&self, preset: Preset) -> Duration {
+        self.0[preset as usize].unwrap_or(preset.ttl())
+    }
+}

@@ -1,0 +1,227 @@
+//! The words for what became of a request: one closed list for headers, logs, metrics and docs.
+
+use http::HeaderValue;
+
+/// What became of one request. Each request has exactly one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// Answered from memory.
+    HitL1,
+    /// Answered from the store behind the memory.
+    HitL2,
+    /// Answered from the store after its origin said that nothing changed.
+    Revalidated,
+    /// Answered with what another request's handler made at the same time.
+    Coalesced,
+    /// Answered with a stale response while a background fill replaces it.
+    StaleSwr,
+    /// Answered with a stale response because the handler failed.
+    StaleError,
+    /// Answered by the handler, and the answer was kept.
+    Miss,
+    /// Answered by the handler; the cache had no part in it.
+    Bypass,
+    /// Answered by the handler, and the answer could not be kept.
+    Uncacheable,
+}
+
+impl Outcome {
+    /// The word in metrics and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::HitL1 => "hit_l1",
+            Self::HitL2 => "hit_l2",
+            Self::Revalidated => "revalidated",
+            Self::Coalesced => "coalesced",
+            Self::StaleSwr => "stale_swr",
+            Self::StaleError => "stale_error",
+            Self::Miss => "miss",
+            Self::Bypass => "bypass",
+            Self::Uncacheable => "uncacheable",
+        }
+    }
+
+    /// The coarse word of `X-Cache`: `HIT`, `MISS`, `STALE`, `BYPASS` or `REVALIDATED`.
+    #[must_use]
+    pub const fn x_cache(self) -> &'static str {
+        match self {
+            Self::HitL1 | Self::HitL2 | Self::Coalesced => "HIT",
+            Self::Revalidated => "REVALIDATED",
+            Self::StaleSwr | Self::StaleError => "STALE",
+            Self::Miss | Self::Uncacheable => "MISS",
+            Self::Bypass => "BYPASS",
+        }
+    }
+
+    pub(crate) const fn x_cache_value(self) -> HeaderValue {
+        HeaderValue::from_static(self.x_cache())
+    }
+
+    pub(crate) const ALL: [Self; 9] = [
+        Self::HitL1,
+        Self::HitL2,
+        Self::Revalidated,
+        Self::Coalesced,
+        Self::StaleSwr,
+        Self::StaleError,
+        Self::Miss,
+        Self::Bypass,
+        Self::Uncacheable,
+    ];
+}
+
+/// Why the cache had no entry to answer with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum MissReason {
+    /// There was none.
+    Absent,
+    /// It was past its lifetime and every window in which it may be served stale.
+    Expired,
+    /// One of its tags was forgotten.
+    Tag,
+    /// There were responses for other values of the headers that the response varies by.
+    Vary,
+    /// The store failed.
+    TierError,
+}
+
+impl MissReason {
+    /// The word in metrics and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Expired => "expired",
+            Self::Tag => "tag",
+            Self::Vary => "vary",
+            Self::TierError => "tier_error",
+        }
+    }
+
+    /// The `fwd` parameter of `Cache-Status` (RFC 9211 §2.2).
+    pub(crate) const fn fwd(self) -> &'static str {
+        match self {
+            Self::Absent => "uri-miss",
+            Self::Expired | Self::Tag => "stale",
+            Self::Vary => "vary-miss",
+            Self::TierError => "bypass",
+        }
+    }
+}
+
+/// Why the cache had no part in a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum BypassReason {
+    /// The method is neither GET nor HEAD.
+    Method,
+    /// A HEAD for which no GET is stored: its answer cannot be kept.
+    Head,
+    /// The request carries `Authorization`, and the layer is shared by all users.
+    Authorization,
+    /// The request carries another header that names a user, such as `X-Api-Key`, and the layer is shared.
+    IdentityHeader,
+    /// The request carries `Cookie`, the layer is shared and was not told to ignore cookies.
+    Cookie,
+    /// The identity was refused, or there is none and the layer does not share an entry for those.
+    NoIdentity,
+    /// A part of a representation was asked for of which the whole is not stored.
+    Range,
+    /// The request has a body.
+    Body,
+    /// The request asks for another protocol.
+    Upgrade,
+    /// The host is not among those that the layer answers for, or there are two of them.
+    Host,
+    /// A rule of the application said so.
+    Rule,
+    /// The layer or the whole cache is switched off.
+    Disabled,
+}
+
+impl BypassReason {
+    /// The word in `Cache-Status` (`detail`), metrics and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Method => "method",
+            Self::Head => "head",
+            Self::Authorization => "authorization",
+            Self::IdentityHeader => "identity_header",
+            Self::Cookie => "cookie",
+            Self::NoIdentity => "no_identity",
+            Self::Range => "range",
+            Self::Body => "body",
+            Self::Upgrade => "upgrade",
+            Self::Host => "host",
+            Self::Rule => "rule",
+            Self::Disabled => "disabled",
+        }
+    }
+
+    /// The `fwd` parameter of `Cache-Status` (RFC 9211 §2.2).
+    pub(crate) const fn fwd(self) -> &'static str {
+        match self {
+            Self::Method => "method",
+            Self::Head | Self::Range => "uri-miss",
+            _ => "bypass",
+        }
+    }
+}
+
+/// Why a response was not kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum UncacheableReason {
+    /// Its status has no lifetime in this layer, and the response names none.
+    Status,
+    /// It sets a cookie.
+    SetCookie,
+    /// It says `private`, and the layer is shared.
+    Private,
+    /// It says `no-store`.
+    NoStore,
+    /// It says `no-cache`: it may be reused only after asking the handler, which has no way to answer that.
+    NoCache,
+    /// Its lifetime is zero.
+    NoLifetime,
+    /// It varies by something that no request header shows: `Vary: *`.
+    VaryStar,
+    /// Its body is larger than the layer keeps.
+    TooLarge,
+    /// It is an event stream, switches protocols, or ends with trailers.
+    Streaming,
+    /// Its body ended early or failed.
+    Incomplete,
+    /// The handler said so with [`CacheHints`](crate::CacheHints).
+    Hint,
+    /// Its tags were forgotten while the handler ran.
+    Stamp,
+    /// The store failed, so that the response could not be tied to its tags.
+    StoreError,
+}
+
+impl UncacheableReason {
+    /// The word in `Cache-Status` (`detail`), metrics and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Status => "status",
+            Self::SetCookie => "set_cookie",
+            Self::Private => "private",
+            Self::NoStore => "no_store",
+            Self::NoCache => "no_cache",
+            Self::NoLifetime => "no_lifetime",
+            Self::VaryStar => "vary_star",
+            Self::TooLarge => "too_large",
+            Self::Streaming => "streaming",
+            Self::Incomplete => "incomplete",
+            Self::Hint => "hint",
+            Self::Stamp => "stamp",
+            Self::StoreError => "store_error",
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Background fills: bounded in number, owned, and ended with their owner.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// The background fills of one engine.
+pub(crate) struct Tasks {
+    tracker: TaskTracker,
+    permits: Arc<Semaphore>,
+    stop: CancellationToken,
+}
+
+/// The right to start one background fill.
+pub(crate) struct Permit {
+    runtime: Handle,
+    permit: OwnedSemaphorePermit,
+}
+
+impl Tasks {
+    pub(crate) fn new(limit: usize) -> Self {
+        let tracker = TaskTracker::new();
+        tracker.close();
+        Self {
+            tracker,
+            permits: Arc::new(Semaphore::new(limit)),
+            stop: CancellationToken::new(),
+        }
+    }
+
+    /// The right to start a background fill: none after shutdown, above the limit, or where there is no runtime.
+    pub(crate) fn permit(&self) -> Option<Permit> {
+        let permit = Arc::clone(&self.permits).try_acquire_owned().ok()?;
+        let runtime = Handle::try_current().ok()?;
+        Some(Permit { runtime, permit })
+    }
+
+    /// Runs `work` in the background until it ends, its time is over, or the engine is shut down. When it is cut off
+    /// it is dropped, and with it whatever others wait for.
+    pub(crate) fn spawn(
+        &self,
+        permit: Permit,
+        limit: Duration,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let stop = self.stop.clone();
+        let Permit { runtime, permit } = permit;
+        self.tracker.spawn_on(
+            async move {
+                let _permit = permit;
+                if let Some(Err(_)) = stop.run_until_cancelled(timeout(limit, work)).await {
+                    tracing::warn!(
+                        limit_ms = limit.as_millis(),
+                        "a background fill took too long and was stopped"
+                    );
+                }
+            },
+            &runtime,
+        );
+    }
+
+    pub(crate) async fn idle(&self) {
+        self.tracker.wait().await;
+    }
+
+    pub(crate) async fn shutdown(&self, deadline: Duration) -> bool {
+        self.permits.close();
+        let done = timeout(deadline, self.tracker.wait()).await.is_ok();
+        self.stop.cancel();
+        self.tracker.wait().await;
+        done
+    }
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}

@@ -1,0 +1,169 @@
+//! The contract between the read-through flow and what keeps the entries.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::entry::{Entry, SharedEntry};
+use crate::error::StoreError;
+use crate::key::Key;
+use crate::ledger::{Sequence, Strength, Validity};
+use crate::tag::Tag;
+
+/// What a store answers: at once, or after a round trip.
+///
+/// A store in memory answers at once and allocates nothing for it, so that a hit is served without an await.
+pub enum Answer<T> {
+    /// The answer.
+    Ready(T),
+    /// The answer will come.
+    Later(Pin<Box<dyn Future<Output = T> + Send>>),
+}
+
+impl<T> Answer<T> {
+    /// Waits for the answer. The time limit is the caller's.
+    pub async fn wait(self) -> T {
+        match self {
+            Self::Ready(value) => value,
+            Self::Later(value) => value.await,
+        }
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Answer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ready(value) => f.debug_tuple("Ready").field(value).finish(),
+            Self::Later(_) => f.write_str("Later(..)"),
+        }
+    }
+}
+
+/// Keeps entries under keys and forgets them by their tags.
+///
+/// What an implementation owes (the conformance suite of `larder-testkit` holds each to it):
+///
+/// - **No stale fill.** An entry whose [`Capture`] was taken before [`forget`](Store::forget) was called for one of
+///   its tags is not found by a [`lookup`](Store::lookup) that begins after that call completed. The same holds for
+///   [`forget_everything`](Store::forget_everything).
+/// - **Forgetting is cheap**: its cost depends on the number of tags named, not on the number of entries, and
+///   forgetting a tag that no entry carries leaves nothing behind.
+/// - **Lost records fail closed**: an entry whose tags' records are gone is not found.
+/// - **The full key decides**: an entry is found under the key that it was stored under and no other, whatever the
+///   hashes.
+/// - **Bounded**: neither the entries nor the records grow without a bound that was set when the store was made.
+pub trait Store: fmt::Debug + Send + Sync + 'static {
+    /// The word for this kind of store in metrics and logs, such as `memory`.
+    fn name(&self) -> &'static str;
+
+    /// Looks for the entry under `key`.
+    fn lookup(&self, key: &[u8]) -> Answer<Result<Lookup, StoreError>>;
+
+    /// Takes the stamps of `tags` for a fill that begins when this was answered.
+    fn capture(&self, tags: &[Tag]) -> Answer<Result<Capture, StoreError>>;
+
+    /// Keeps `entry`, whose fill began after `capture` was answered.
+    ///
+    /// The entry's tags may be more than those captured. The answer holds the entry whether it was kept or not.
+    fn put(&self, key: Key, entry: Entry, capture: Capture) -> Answer<Put>;
+
+    /// Whether an entry that [`put`](Store::put) answered is valid still.
+    fn validity(&self, entry: &SharedEntry) -> Answer<Result<Validity, StoreError>>;
+
+    /// Forgets all entries that carry one of `tags`. Complete when it answers `Ok`.
+    fn forget(&self, tags: &[Tag], strength: Strength) -> Answer<Result<Forgotten, StoreError>>;
+
+    /// Forgets all entries.
+    fn forget_everything(&self, strength: Strength) -> Answer<Result<Forgotten, StoreError>>;
+
+    /// How much it holds.
+    fn size(&self) -> Size;
+}
+
+/// What a [`lookup`](Store::lookup) found.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Lookup {
+    /// An entry that may be used as far as its tags go; how fresh it is is not the store's to say.
+    Found(SharedEntry),
+    /// An entry that was forgotten softly: stale whatever its age.
+    Stale(SharedEntry),
+    /// No entry.
+    Absent,
+    /// An entry that was forgotten.
+    Forgotten,
+}
+
+/// The stamps as they were before a fill.
+#[derive(Debug, Clone, Copy)]
+pub struct Capture {
+    pub(crate) sequence: Sequence,
+    pub(crate) fingerprint: u64,
+}
+
+impl Capture {
+    /// A number that two captures share only if no invalidation of their tags lies between them: requests join one
+    /// fill only when it is the same.
+    #[must_use]
+    pub const fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+}
+
+/// What became of an entry that was [`put`](Store::put).
+#[derive(Debug)]
+pub struct Put {
+    /// The entry.
+    pub entry: SharedEntry,
+    /// Whether it was kept.
+    pub kept: Kept,
+}
+
+/// Whether an entry was kept, and why not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kept {
+    /// It is in the store.
+    Stored,
+    /// One of its tags was forgotten since its capture: it was born dead.
+    RejectedStamp,
+    /// It is larger than what the store may give to one entry.
+    RejectedSize,
+    /// The store failed.
+    Error,
+}
+
+impl Kept {
+    /// The word for it in metrics and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stored => "stored",
+            Self::RejectedStamp => "rejected_stamp",
+            Self::RejectedSize => "rejected_size",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// What an invalidation did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Forgotten {
+    /// How many of the tags named were carried by an entry.
+    pub known: usize,
+}
+
+/// How much a store holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Size {
+    /// Entries, dead and expired ones that were not replaced yet included.
+    pub entries: usize,
+    /// Bytes of all entries: keys, headers, bodies, tags and bookkeeping.
+    pub bytes: u64,
+    /// The bound of `bytes`.
+    pub capacity: u64,
+    /// Tags that entries carry.
+    pub tags: usize,
+}

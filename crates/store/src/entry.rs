@@ -1,0 +1,258 @@
+//! Entries: what is kept under a key, and how long it is of use.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+
+use crate::clock::{Timestamp, millis};
+use crate::ledger::{Stamps, Validity};
+use crate::tag::Tag;
+
+/// What a store keeps under a key.
+#[derive(Debug)]
+pub struct Entry {
+    /// How long it is of use.
+    pub lifetime: Lifetime,
+    /// What it is.
+    pub content: Content,
+    /// The names under which it is forgotten.
+    pub tags: Box<[Tag]>,
+    pub(crate) stamps: Option<Stamps>,
+}
+
+/// What an [`Entry`] is.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Content {
+    /// A response.
+    Response(StoredResponse),
+    /// The mark that the responses under this key differ by request headers: each has a key of its own, which holds
+    /// the values of the headers named here. One list of names for each `Vary` seen, the newest first.
+    Variants(Box<[VaryNames]>),
+}
+
+/// The request headers by which a response varies: lower case, sorted, each once.
+pub type VaryNames = Box<[HeaderName]>;
+
+impl Entry {
+    /// An entry that no store has taken in yet.
+    #[must_use]
+    pub fn new(lifetime: Lifetime, content: Content, tags: Vec<Tag>) -> Self {
+        Self {
+            lifetime,
+            content,
+            tags: tags.into(),
+            stamps: None,
+        }
+    }
+
+    /// The response, if it is one.
+    #[must_use]
+    #[inline]
+    pub fn response(&self) -> Option<&StoredResponse> {
+        match &self.content {
+            Content::Response(response) => Some(response),
+            Content::Variants(_) => None,
+        }
+    }
+
+    /// What the stamps of this process say of the entry; one that no store has taken in is dead.
+    #[must_use]
+    #[inline]
+    pub(crate) fn validity(&self) -> Validity {
+        self.stamps.as_ref().map_or(Validity::Dead, Stamps::validity)
+    }
+
+    /// The memory that the entry takes beyond its body, in bytes; an estimate that errs on the high side.
+    #[must_use]
+    pub fn overhead(&self) -> usize {
+        // A record of a tag, its place in the table and the reference to it.
+        const PER_TAG: usize = 128;
+        let content = match &self.content {
+            Content::Response(response) => response.overhead(),
+            Content::Variants(all) => all.iter().map(|names| 16 + names.len() * 64).sum(),
+        };
+        size_of::<Self>()
+            + content
+            + self
+                .tags
+                .iter()
+                .map(|tag| size_of::<Tag>() + tag.as_str().len())
+                .sum::<usize>()
+            + self.tags.len() * PER_TAG
+    }
+
+    /// The bytes of the body.
+    #[must_use]
+    pub fn body_len(&self) -> usize {
+        self.response().map_or(0, |response| response.body.len())
+    }
+}
+
+/// How long an entry is of use: fresh, then stale within a window, then gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lifetime {
+    /// When the response was received.
+    pub received: Timestamp,
+    /// How old it was then (RFC 9111 §4.2.3), in milliseconds.
+    pub initial_age_ms: u64,
+    /// How long after its making it is fresh, in milliseconds.
+    pub fresh_ms: u64,
+    /// How long after that it may be served while it is replaced in the background (RFC 5861 §3), in milliseconds.
+    pub stale_while_revalidate_ms: u64,
+    /// How long after `fresh_ms` it may be served because its handler failed (RFC 5861 §4), in milliseconds.
+    pub stale_if_error_ms: u64,
+    /// How long its making took, in milliseconds.
+    pub load_ms: u32,
+}
+
+impl Lifetime {
+    /// A lifetime that begins at `received` with age 0, fresh for `fresh`, and never served stale.
+    #[must_use]
+    pub fn fresh(received: Timestamp, fresh: Duration) -> Self {
+        Self {
+            received,
+            initial_age_ms: 0,
+            fresh_ms: millis(fresh),
+            stale_while_revalidate_ms: 0,
+            stale_if_error_ms: 0,
+            load_ms: 0,
+        }
+    }
+
+    /// The age at `now`, in milliseconds (RFC 9111 §4.2.3).
+    #[must_use]
+    #[inline]
+    pub const fn age_ms(&self, now: Timestamp) -> u64 {
+        self.initial_age_ms
+            .saturating_add(now.as_millis().saturating_sub(self.received.as_millis()))
+    }
+}
+
+/// A response as it is kept.
+///
+/// Names and values of the headers are copied into one piece of memory, and the body into another, so that what is
+/// kept holds on to no larger buffer of a connection. All hits share both.
+#[derive(Debug)]
+pub struct StoredResponse {
+    /// The status.
+    pub status: StatusCode,
+    /// The body, complete.
+    pub body: Bytes,
+    /// Whether the `ETag` among the headers was made here, of the body, and not by the handler.
+    pub generated_etag: bool,
+    headers: Box<[(HeaderName, HeaderValue)]>,
+    rendering: RwLock<Option<Rendering>>,
+}
+
+/// The headers of an answer as they were made for one moment, so that other hits of the moment copy them.
+#[derive(Debug)]
+struct Rendering {
+    moment: u64,
+    headers: HeaderMap,
+}
+
+impl StoredResponse {
+    /// Keeps a copy of `headers` and takes over `body`.
+    #[must_use]
+    pub fn new(status: StatusCode, headers: &HeaderMap, body: Bytes) -> Self {
+        let length = headers.values().map(HeaderValue::len).sum();
+        let mut values = BytesMut::with_capacity(length);
+        headers
+            .values()
+            .for_each(|value| values.extend_from_slice(value.as_bytes()));
+        let mut values = values.freeze();
+        let headers = headers
+            .iter()
+            .map(|(name, value)| {
+                let bytes = values.split_to(value.len());
+                let copy = HeaderValue::from_maybe_shared(bytes).unwrap_or_else(|_| value.clone());
+                (own_name(name), copy)
+            })
+            .collect();
+        Self {
+            status,
+            body,
+            generated_etag: false,
+            headers,
+            rendering: RwLock::new(None),
+        }
+    }
+
+    /// Says that the `ETag` among the headers was made of the body.
+    #[must_use]
+    pub fn with_generated_etag(mut self, generated: bool) -> Self {
+        self.generated_etag = generated;
+        self
+    }
+
+    /// The stored header lines in their order.
+    pub fn headers(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+        self.headers.iter().map(|(name, value)| (name, value))
+    }
+
+    /// The first stored line with this name.
+    #[must_use]
+    pub fn header(&self, name: &HeaderName) -> Option<&HeaderValue> {
+        self.headers()
+            .find(|(other, _)| *other == name)
+            .map(|(_, value)| value)
+    }
+
+    /// The stored headers as a map.
+    #[must_use]
+    pub fn header_map(&self, room: usize) -> HeaderMap {
+        let mut map = HeaderMap::with_capacity(self.headers.len() + room);
+        for (name, value) in &self.headers {
+            map.append(name.clone(), value.clone());
+        }
+        map
+    }
+
+    /// The headers of an answer at `moment`: what `render` made for that moment, made once and then copied.
+    ///
+    /// The headers of a hit differ from the last hit's only as the clock moves on (`Age`, `Cache-Status`), so the
+    /// caller names the moment by what they depend on.
+    #[inline]
+    pub fn rendered(&self, moment: u64, render: impl FnOnce() -> HeaderMap) -> HeaderMap {
+        {
+            let last = self.rendering.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(last) = &*last
+                && last.moment == moment
+            {
+                return last.headers.clone();
+            }
+        }
+        self.render_anew(moment, render())
+    }
+
+    #[cold]
+    fn render_anew(&self, moment: u64, headers: HeaderMap) -> HeaderMap {
+        let copy = headers.clone();
+        *self.rendering.write().unwrap_or_else(PoisonError::into_inner) = Some(Rendering { moment, headers });
+        copy
+    }
+
+    fn overhead(&self) -> usize {
+        // What a header line takes in the rendered map, beside the shared bytes.
+        const PER_RENDERED: usize = 128;
+        let lines: usize = self
+            .headers
+            .iter()
+            .map(|(name, value)| name.as_str().len() + value.len())
+            .sum();
+        lines
+            + self.headers.len() * (size_of::<(HeaderName, HeaderValue)>() + PER_RENDERED)
+            + 6 * PER_RENDERED
+    }
+}
+
+/// The name in memory of its own: a name that came from a connection may be a slice of its read buffer.
+fn own_name(name: &HeaderName) -> HeaderName {
+    HeaderName::from_bytes(name.as_str().as_bytes()).unwrap_or_else(|_| name.clone())
+}
+
+/// An entry that several readers share.
+pub type SharedEntry = Arc<Entry>;

@@ -1,0 +1,31 @@
+//! The ground of Larder: what is kept, under which names it is found and forgotten, and the contract of what keeps it.
+//!
+//! - [`Key`] is the full name of an entry; [`KeyWriter`] encodes its parts so that different parts never make equal keys.
+//! - [`Tag`] is a name under which entries are forgotten.
+//! - [`Entry`] is what is kept: a response or a value, with its [`Lifetime`] and its tags.
+//! - [`Store`] is the contract of what keeps entries; [`MemoryStore`] keeps them in this process.
+//! - [`Flights`] lets one of many concurrent callers work and the others wait.
+//! - [`Clock`] tells the time, and [`FakeClock`] tells the time that a test wants.
+//!
+//! This crate is for those who write a store or a layer. Those who use Larder find all of it in the crate `larder`.
+
+mod clock;
+mod contract;
+mod entry;
+mod error;
+mod flight;
+mod key;
+mod ledger;
+mod memory;
+mod sync;
+mod tag;
+
+pub use clock::{Clock, FakeClock, Timestamp};
+pub use contract::{Answer, Capture, Forgotten, Kept, Lookup, Put, Size, Store};
+pub use entry::{Content, Entry, Lifetime, SharedEntry, StoredResponse, VaryNames};
+pub use error::{StoreError, StoreErrorKind};
+pub use flight::{Flights, Landing, Leader, Role, Waiter};
+pub use key::{Key, KeyBuffer, KeyWriter};
+pub use ledger::{Sequence, Strength, Validity};
+pub use memory::MemoryStore;
+pub use tag::{Tag, TagId, TagKind};

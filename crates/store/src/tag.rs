@@ -1,0 +1,257 @@
+//! Tags: the names under which entries are forgotten.
+
+use std::fmt;
+use std::sync::Arc;
+
+use xxhash_rust::xxh3::xxh3_128;
+
+/// A name that entries carry and under which they are forgotten.
+///
+/// An application names its own tags ([`Tag::new`], or any string); the others are carried by every entry without
+/// being asked for, so that a whole layer, one person's data, one URI or all paths below a prefix can be forgotten
+/// at a cost that does not depend on how many entries there are. The kinds never mix: no text of an application's
+/// tag can reach an entry by its path, its identity or its layer.
+///
+/// ```
+/// use larder_store::Tag;
+///
+/// assert_eq!(Tag::from("ratings"), Tag::new("ratings"));
+/// assert_ne!(Tag::new("/api").id(), Tag::path("/api").id());
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Tag {
+    kind: TagKind,
+    text: Arc<str>,
+}
+
+/// What a [`Tag`] names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TagKind {
+    /// A name that the application chose.
+    Named,
+    /// All entries of one layer.
+    Layer,
+    /// All entries of one identity.
+    Identity,
+    /// All entries whose path is the text, or lies below it.
+    Path,
+    /// All entries of exactly one path and query, under any host, header or identity.
+    Uri,
+}
+
+impl TagKind {
+    /// The word for this kind, as logs and explanations show it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Named => "tag",
+            Self::Layer => "layer",
+            Self::Identity => "identity",
+            Self::Path => "path",
+            Self::Uri => "uri",
+        }
+    }
+}
+
+/// What a store knows of a tag: 128 bits of its kind and text.
+///
+/// Two tags that collide are forgotten together: a miss too many, never a stale hit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TagId(u128);
+
+impl Tag {
+    /// A tag of the application.
+    #[must_use]
+    pub fn new(text: impl Into<Arc<str>>) -> Self {
+        Self {
+            kind: TagKind::Named,
+            text: text.into(),
+        }
+    }
+
+    /// The tag of everything that the layer called `name` stored.
+    #[must_use]
+    pub fn layer(name: impl Into<Arc<str>>) -> Self {
+        Self {
+            kind: TagKind::Layer,
+            text: name.into(),
+        }
+    }
+
+    /// The tag of everything that was stored for one identity.
+    #[must_use]
+    pub fn identity(id: impl Into<Arc<str>>) -> Self {
+        Self {
+            kind: TagKind::Identity,
+            text: id.into(),
+        }
+    }
+
+    /// The tag of the path `prefix` and of all paths below it, by whole segments: `/teams` reaches `/teams` and
+    /// `/teams/7`, and does not reach `/teamsters`. A slash at the end means nothing.
+    ///
+    /// Only the first [`Tag::PATH_DEPTH`] segments count: a deeper prefix is widened to them, so that it forgets
+    /// more than asked and never less.
+    #[must_use]
+    pub fn path(prefix: &str) -> Self {
+        Self {
+            kind: TagKind::Path,
+            text: path_prefixes(prefix).last().unwrap_or_default().into(),
+        }
+    }
+
+    /// The path tags that an entry at `path` carries: one for each segment-aligned prefix of it, the root first.
+    pub fn paths_of(path: &str) -> impl Iterator<Item = Self> + '_ {
+        path_prefixes(path).map(|prefix| Self {
+            kind: TagKind::Path,
+            text: prefix.into(),
+        })
+    }
+
+    /// How many segments of a path have a tag of their own.
+    pub const PATH_DEPTH: usize = 8;
+
+    /// The tag of exactly this path and query.
+    #[must_use]
+    pub fn uri(path_and_query: impl Into<Arc<str>>) -> Self {
+        Self {
+            kind: TagKind::Uri,
+            text: path_and_query.into(),
+        }
+    }
+
+    /// What this tag names.
+    #[must_use]
+    pub const fn kind(&self) -> TagKind {
+        self.kind
+    }
+
+    /// The text of the tag, without its kind.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The id under which stores keep the tag.
+    #[must_use]
+    pub fn id(&self) -> TagId {
+        TagId::of(self.kind, &self.text)
+    }
+}
+
+/// The prefixes of `path` that end at a segment, from the root (empty) down to at most [`Tag::PATH_DEPTH`] segments.
+fn path_prefixes(path: &str) -> impl Iterator<Item = &str> {
+    let path = path.trim_end_matches('/');
+    let ends = path
+        .match_indices('/')
+        .map(|(at, _)| at)
+        .chain(std::iter::once(path.len()));
+    ends.take(Tag::PATH_DEPTH + 1).map(move |end| &path[..end])
+}
+
+impl TagId {
+    /// The id of the tag with this kind and text, without making the tag.
+    #[must_use]
+    pub fn of(kind: TagKind, text: &str) -> Self {
+        // The kind is hashed apart and mixed in, so that no text can stand for another kind.
+        Self(xxh3_128(text.as_bytes()) ^ xxh3_128(kind.as_str().as_bytes()).rotate_left(31))
+    }
+
+    /// The 128 bits.
+    #[must_use]
+    pub const fn as_u128(self) -> u128 {
+        self.0
+    }
+
+    /// 64 of the bits, for tables.
+    #[inline]
+    pub(crate) const fn low(self) -> u64 {
+        #[allow(
+            clippy::cast_possible_truncation,
+            reason = "the low half is what is asked for"
+        )]
+        {
+            self.0 as u64
+        }
+    }
+}
+
+impl fmt::Debug for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{:?}", self.kind.as_str(), self.text)
+    }
+}
+
+impl fmt::Display for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl From<&str> for Tag {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<String> for Tag {
+    fn from(text: String) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<&Tag> for Tag {
+    fn from(tag: &Tag) -> Self {
+        tag.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prefixes(path: &str) -> Vec<String> {
+        Tag::paths_of(path).map(|tag| tag.as_str().to_owned()).collect()
+    }
+
+    #[test]
+    fn an_entry_carries_each_prefix_of_its_path() {
+        assert_eq!(
+            prefixes("/api/v1/teams/7"),
+            ["", "/api", "/api/v1", "/api/v1/teams", "/api/v1/teams/7"]
+        );
+        assert_eq!(prefixes("/teams/"), ["", "/teams"]);
+        assert_eq!(prefixes("/"), [""]);
+    }
+
+    #[test]
+    fn a_prefix_reaches_whole_segments_only() {
+        assert!(Tag::paths_of("/teams/7").any(|tag| tag == Tag::path("/teams")));
+        assert!(Tag::paths_of("/teams").any(|tag| tag == Tag::path("/teams/")));
+        assert!(!Tag::paths_of("/teamsters").any(|tag| tag == Tag::path("/teams")));
+        assert!(Tag::paths_of("/anything").any(|tag| tag == Tag::path("/")));
+    }
+
+    #[test]
+    fn a_prefix_deeper_than_the_tags_is_widened_never_lost() {
+        let deep = "/1/2/3/4/5/6/7/8/9/10/11";
+        assert!(Tag::paths_of(deep).any(|tag| tag == Tag::path("/1/2/3/4/5/6/7/8/9/10")));
+        assert_eq!(Tag::paths_of(deep).count(), Tag::PATH_DEPTH + 1);
+        assert_eq!(Tag::path(deep), Tag::path("/1/2/3/4/5/6/7/8"));
+    }
+
+    #[test]
+    fn kinds_never_mix() {
+        let ids = [
+            Tag::new("a").id(),
+            Tag::layer("a").id(),
+            Tag::identity("a").id(),
+            Tag::path("a").id(),
+            Tag::uri("a").id(),
+        ];
+        for (i, one) in ids.iter().enumerate() {
+            assert!(ids.iter().skip(i + 1).all(|other| one != other));
+        }
+    }
+}

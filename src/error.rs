@@ -1,0 +1,69 @@
+//! What can go wrong where a user sees it.
+
+use std::fmt;
+
+use larder_store::StoreError;
+
+/// Something that Larder was asked for, and could not do.
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    message: String,
+    source: Option<StoreError>,
+}
+
+/// What kind of failure an [`Error`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A setting has a value that is not allowed.
+    Config,
+    /// The store failed.
+    Store,
+}
+
+impl Error {
+    pub(crate) fn config(message: String) -> Self {
+        Self {
+            kind: ErrorKind::Config,
+            message,
+            source: None,
+        }
+    }
+
+    /// What kind of failure it is.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(source: StoreError) -> Self {
+        let message =
+            "the invalidation may not have taken place: repeat it, or switch the layers off meanwhile";
+        Self {
+            kind: ErrorKind::Store,
+            message: message.to_owned(),
+            source: Some(source),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        match &self.source {
+            Some(source) => write!(f, " ({source})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source
+            .as_ref()
+            .map(|source| source as &(dyn std::error::Error + 'static))
+    }
+}

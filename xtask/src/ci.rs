@@ -1,0 +1,50 @@
+//! All that must hold before a merge.
+
+use std::process::ExitCode;
+
+use crate::failure::Outcome;
+use crate::metadata::Metadata;
+use crate::run::Run;
+use crate::step::Step;
+use crate::{examples, flag, packages, program, redis, suites, toolchain};
+
+pub(crate) fn command(arguments: &[String]) -> Outcome<ExitCode> {
+    flag(arguments, "")?;
+    redis::ensure()?;
+    toolchain::ensure()?;
+    let metadata = Metadata::load()?;
+    let mut run = Run::new()?;
+    run.perform(style());
+    suites::perform(&mut run, &metadata, false)?;
+    run.perform(packages::alone(&metadata));
+    run.perform([
+        Step::cargo(
+            "benches build",
+            900,
+            &["bench", "--workspace", "--all-features", "--no-run"],
+        ),
+        packages::packed(&metadata),
+    ]);
+    run.perform(examples::steps());
+    Ok(run.close())
+}
+
+/// What can be said of the text without running it.
+fn style() -> [Step; 4] {
+    let clippy = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--all-features",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    let docs = ["doc", "--workspace", "--all-features", "--no-deps"];
+    [
+        Step::cargo("format", 30, &["fmt", "--all", "--check"]),
+        Step::new("picture", 10, program::this(&["picture", "--check"])),
+        Step::cargo("clippy", 600, &clippy),
+        Step::cargo("docs", 300, &docs).env("RUSTDOCFLAGS", "-D warnings"),
+    ]
+}

@@ -1,0 +1,132 @@
+//! Mutants: bugs put in on purpose, each behind `--cfg larder_mutant="name"`, that a test must catch.
+//!
+//! Under that cfg the tests that catch the mutant are `#[should_panic]`, so the suite passes when they do.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use crate::failure::{Failure, Outcome, While};
+use crate::metadata::Metadata;
+use crate::tree;
+
+/// A mutant and the suite that catches it.
+pub(crate) struct Mutant {
+    pub(crate) package: &'static str,
+    pub(crate) test: &'static str,
+    pub(crate) name: &'static str,
+}
+
+/// A suite named in `suites::MODELS` runs its mutants under shuttle too.
+pub(crate) const MUTANTS: &[Mutant] = &[
+    Mutant {
+        package: "larder-store",
+        test: "flight_shuttle",
+        name: "flight_lost_handover",
+    },
+    Mutant {
+        package: "larder-store",
+        test: "flight_shuttle",
+        name: "flight_no_wake",
+    },
+    Mutant {
+        package: "larder-store",
+        test: "flight_shuttle",
+        name: "flight_torn_removal",
+    },
+];
+
+/// Fails when a mutant is not to be found where the table says, or is not in the table: a name that is
+/// misspelt anywhere would otherwise pass as a suite that catches it.
+pub(crate) fn check(metadata: &Metadata) -> Outcome {
+    for Mutant { package, test, name } in MUTANTS {
+        let Some(folder) = metadata.package(package).map(|package| &package.folder) else {
+            return Err(Failure::new(format!(
+                "the mutant `{name}` names no package of ours: {package}"
+            )));
+        };
+        let suite = folder.join("tests").join(format!("{test}.rs"));
+        let text = fs::read_to_string(&suite).or_fail(|| {
+            format!(
+                "the mutant `{name}` names a suite that cannot be read, {}",
+                suite.display()
+            )
+        })?;
+        if !named_in(&text).contains(*name) || !named_below(&folder.join("src"))?.contains(*name) {
+            return Err(Failure::new(format!(
+                "`larder_mutant = \"{name}\"` is missing in {} or in the sources of {package}: put it in, or take it off the table in xtask/src/mutants.rs",
+                suite.display()
+            )));
+        }
+    }
+    for package in &metadata.packages {
+        let src = package.folder.join("src");
+        let stray = named_below(&src)?
+            .into_iter()
+            .find(|name| MUTANTS.iter().all(|mutant| mutant.name != name));
+        if let Some(name) = stray.filter(|_| package.name != "xtask") {
+            return Err(Failure::new(format!(
+                "the mutant `{name}` in {} is not in the table of xtask/src/mutants.rs: add it with the suite that catches it",
+                src.display()
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Writes a compiler that puts the mutant into our own crates, and returns its path.
+///
+/// As `RUSTC_WORKSPACE_WRAPPER` it leaves the dependencies as they are: with `RUSTFLAGS` each mutant would
+/// have all of them built once more.
+pub(crate) fn compiler(target: &Path, name: &str) -> Outcome<String> {
+    let folder = target.join("mutants");
+    let script = folder.join(name);
+    let text = format!("#!/bin/sh\nexec \"$@\" --cfg 'larder_mutant=\"{name}\"'\n");
+    let doing = || format!("cannot write {}", script.display());
+    fs::create_dir_all(&folder).or_fail(doing)?;
+    // Left alone when it is the same: cargo takes a newer compiler for another one.
+    if fs::read_to_string(&script).ok().as_ref() != Some(&text) {
+        fs::write(&script, text).or_fail(doing)?;
+    }
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).or_fail(doing)?;
+    Ok(script.display().to_string())
+}
+
+fn named_below(folder: &Path) -> Outcome<BTreeSet<String>> {
+    let mut names = BTreeSet::new();
+    for file in tree::rust_files(folder)? {
+        names.extend(named_in(&tree::read(&file)?));
+    }
+    Ok(names)
+}
+
+/// The mutants in a text: every `larder_mutant = "name"`.
+fn named_in(text: &str) -> BTreeSet<String> {
+    let after = text.split("larder_mutant").skip(1);
+    let quoted = after.filter_map(|rest| {
+        rest.trim_start()
+            .strip_prefix('=')?
+            .trim_start()
+            .strip_prefix('"')
+    });
+    let names = quoted
+        .filter_map(|rest| rest.split_once('"'))
+        .map(|(name, _)| name.to_owned());
+    // `larder_mutant = "..."` in a comment names none.
+    names
+        .filter(|name| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_however_they_are_spaced() {
+        let text =
+            r#"#[cfg(larder_mutant = "one")] if cfg!(not(larder_mutant="two")) {} // larder_mutant="...""#;
+        assert_eq!(named_in(text).into_iter().collect::<Vec<_>>(), ["one", "two"]);
+    }
+}
