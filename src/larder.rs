@@ -60,7 +60,6 @@ impl Larder {
     }
 
     /// A cache in `store`, to be told more.
-    #[must_use]
     pub fn builder(store: impl Store) -> Builder {
         Builder {
             store: Arc::new(store),

@@ -59,7 +59,7 @@ fn headers(headers: &HeaderMap, policy: &Policy, head: bool) -> Result<Asked, By
         match name.as_str() {
             "host" => hosts += 1,
             "if-none-match" | "if-modified-since" | "if-match" | "if-unmodified-since" => {
-                asked.conditional = true
+                asked.conditional = true;
             }
             "range" => asked.range = true,
             "accept-encoding" => asked.encodings |= admits_coding(value),

@@ -299,9 +299,9 @@ impl Loners {
     }
 
     pub(crate) fn mark(&self, hash: u64, now: Timestamp) {
-        let until = (now.as_millis() + Self::LAST_MS) / 1000 & u64::from(u32::MAX);
+        let until = second(now.as_millis() + Self::LAST_MS);
         self.place(hash)
-            .store(hash >> 32 << 32 | until, Ordering::Relaxed);
+            .store(((hash >> 32) << 32) | until, Ordering::Relaxed);
     }
 
     pub(crate) fn clear(&self, hash: u64) {
@@ -312,6 +312,11 @@ impl Loners {
 
     pub(crate) fn is_marked(&self, hash: u64, now: Timestamp) -> bool {
         let held = self.place(hash).load(Ordering::Relaxed);
-        held >> 32 == hash >> 32 && held & u64::from(u32::MAX) > now.as_millis() / 1000 & u64::from(u32::MAX)
+        held >> 32 == hash >> 32 && (held & u64::from(u32::MAX)) > second(now.as_millis())
     }
+}
+
+/// A second, in the lower half.
+const fn second(millis: u64) -> u64 {
+    (millis / 1000) & (u32::MAX as u64)
 }

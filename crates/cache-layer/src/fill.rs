@@ -74,7 +74,7 @@ where
         asked,
         identity,
     } = trip;
-    let making = Making {
+    let mut making = Making {
         tags: tags::known(&request, &layer.policy, identity.as_ref()),
         headers: request.headers().clone(),
         began: layer.engine.core().clock.now(),
@@ -99,9 +99,9 @@ where
     };
     match result {
         Ok(response) => Ok(making.finish(response).await),
-        Err(error) => making.failed(None).map_err(|making| {
+        Err(error) => making.failed(None).ok_or_else(|| {
             making.finished("error");
-            if let Some(leader) = making.leader {
+            if let Some(leader) = making.leader.take() {
                 leader.release();
             }
             error
@@ -150,11 +150,10 @@ impl Making {
     where
         B: http_body::Body + Send + 'static,
     {
-        if response.status().is_server_error() {
-            match self.failed(Some(response.status())) {
-                Ok(stale) => return stale,
-                Err(still) => self = still,
-            }
+        if response.status().is_server_error()
+            && let Some(stale) = self.failed(Some(response.status()))
+        {
+            return stale;
         }
         let (mut parts, body) = response.into_parts();
         let hints = parts.extensions.remove::<CacheHints>().unwrap_or_default();
@@ -317,11 +316,9 @@ impl Making {
         Response::from_parts(parts, body)
     }
 
-    /// The stale answer that stands in for a handler that failed; without one, `self` again, and nobody waits.
-    fn failed<B: http_body::Body>(mut self, failure: Option<StatusCode>) -> Result<Response<Body<B>>, Self> {
-        let Some(entry) = self.fill.fallback.take() else {
-            return Err(self);
-        };
+    /// The stale answer that stands in for a handler that failed, if there is one.
+    fn failed<B: http_body::Body>(&mut self, failure: Option<StatusCode>) -> Option<Response<Body<B>>> {
+        let entry = self.fill.fallback.take()?;
         if let Some(leader) = self.leader.take() {
             leader.land(Flight::Failed);
         }
@@ -340,7 +337,6 @@ impl Making {
         let status = status.detail("stale_if_error");
         self.layer
             .answer(&entry, self.asker(), now, Outcome::StaleError, &status)
-            .ok_or(self)
     }
 
     fn status(&self, status: StatusCode) -> CacheStatus {

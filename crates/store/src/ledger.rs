@@ -12,10 +12,9 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
 use std::fmt;
-use std::sync::PoisonError;
 
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{Arc, Mutex, MutexGuard};
+use crate::sync::{Arc, Mutex, MutexGuard, lock};
 use crate::tag::TagId;
 
 const SHARDS: usize = 16;
@@ -64,9 +63,12 @@ pub enum Validity {
 pub(crate) struct Ledger {
     sequence: AtomicU64,
     everything: Record,
-    shards: Box<[Mutex<HashMap<u64, Arc<Record>>>]>,
+    shards: Box<[Mutex<Records>]>,
     groups: Box<[AtomicU64]>,
 }
+
+/// The records of one shard, by the low half of their tags' ids.
+type Records = HashMap<u64, Arc<Record>>;
 
 /// The numbers under which one tag was last forgotten.
 #[derive(Debug, Default)]
@@ -196,7 +198,7 @@ impl Ledger {
         self.sequence.fetch_add(1, Ordering::SeqCst) + 1
     }
 
-    fn shard(&self, tag: u64) -> MutexGuard<'_, HashMap<u64, Arc<Record>>> {
+    fn shard(&self, tag: u64) -> MutexGuard<'_, Records> {
         #[allow(clippy::cast_possible_truncation, reason = "any of its bits choose a shard")]
         lock(&self.shards[(tag >> 48) as usize % SHARDS])
     }
@@ -254,10 +256,6 @@ impl fmt::Debug for Stamps {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Stamps({:?}, {} tags)", self.validity(), self.records.len())
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(all(test, not(shuttle)))]
