@@ -35,10 +35,10 @@ pin_project! {
         Full { bytes: Option<Bytes> },
         /// The handler's body, untouched.
         Passed { #[pin] body: B },
-        /// The handler's body, of which a copy is taken.
-        Copied { #[pin] body: B, copy: Copy },
+        /// The handler's body, of which a copy is taken. Boxed, as the next: a hit should not be as large as they are.
+        Copied { body: Pin<Box<B>>, copy: Box<Copy> },
         /// What was read of a body before it turned out that it cannot be kept, then the rest of it.
-        Resumed { read: Read<B::Error>, rest: Pin<Box<B>> },
+        Resumed { read: Box<Read<B::Error>>, rest: Pin<Box<B>> },
     }
 }
 
@@ -65,15 +65,21 @@ impl<B: http_body::Body> Body<B> {
         }
     }
 
-    pub(crate) const fn copied(body: B, copy: Copy) -> Self {
+    pub(crate) fn copied(body: B, copy: Copy) -> Self {
         Self {
-            kind: Kind::Copied { body, copy },
+            kind: Kind::Copied {
+                body: Box::pin(body),
+                copy: Box::new(copy),
+            },
         }
     }
 
-    pub(crate) const fn resumed(read: Read<B::Error>, rest: Pin<Box<B>>) -> Self {
+    pub(crate) fn resumed(read: Read<B::Error>, rest: Pin<Box<B>>) -> Self {
         Self {
-            kind: Kind::Resumed { read, rest },
+            kind: Kind::Resumed {
+                read: Box::new(read),
+                rest,
+            },
         }
     }
 }
@@ -92,7 +98,7 @@ where
         match self.project().kind.project() {
             KindProjection::Full { bytes } => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             KindProjection::Passed { body } => body.poll_frame(cx).map_ok(into_bytes),
-            KindProjection::Copied { mut body, copy } => {
+            KindProjection::Copied { body, copy } => {
                 let frame = std::task::ready!(body.as_mut().poll_frame(cx));
                 let frame = frame.map(|frame| frame.map(into_bytes));
                 match &frame {
@@ -118,7 +124,8 @@ where
     fn is_end_stream(&self) -> bool {
         match &self.kind {
             Kind::Full { bytes } => bytes.is_none(),
-            Kind::Passed { body } | Kind::Copied { body, .. } => body.is_end_stream(),
+            Kind::Passed { body } => body.is_end_stream(),
+            Kind::Copied { body, .. } => body.is_end_stream(),
             Kind::Resumed { read, rest } => read.is_empty() && rest.is_end_stream(),
         }
     }
@@ -128,7 +135,8 @@ where
             Kind::Full { bytes } => {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
-            Kind::Passed { body } | Kind::Copied { body, .. } => body.size_hint(),
+            Kind::Passed { body } => body.size_hint(),
+            Kind::Copied { body, .. } => body.size_hint(),
             Kind::Resumed { read, rest } => {
                 let read = read
                     .iter()

@@ -1,97 +1,58 @@
-//! The future of a response: ready on a hit, the handler's own on a bypass, the flow's else.
+//! The future of a response: ready on a hit, and in a box for everything that waits.
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use http::Response;
-use pin_project_lite::pin_project;
 
 use crate::body::Body;
-use crate::built::Built;
-use crate::status::BypassReason;
 
-pin_project! {
-    /// The response of a [`Cache`](crate::Cache).
-    pub struct ResponseFuture<F, B, E>
-    where
-        B: http_body::Body,
-    {
-        #[pin]
-        kind: Kind<F, B, E>,
-    }
+/// The response of a [`Cache`](crate::Cache).
+pub struct ResponseFuture<B: http_body::Body, E>(Kind<B, E>);
+
+type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+enum Kind<B: http_body::Body, E> {
+    /// A hit: nothing is allocated for it. `None` once it was given out.
+    Ready(Option<Response<Body<B>>>),
+    /// All else. In a box, so that a hit is not as large as the handler's future.
+    Waiting(Boxed<Result<Response<Body<B>>, E>>),
 }
 
-type Flow<B, E> = Pin<Box<dyn Future<Output = Result<Response<Body<B>>, E>> + Send>>;
-
-pin_project! {
-    #[project = KindProjection]
-    enum Kind<F, B, E>
-    where
-        B: http_body::Body,
-    {
-        Ready { response: Option<Response<Body<B>>> },
-        Bypass { #[pin] handler: F, layer: Arc<Built>, reason: BypassReason },
-        Flow { flow: Flow<B, E> },
-    }
-}
-
-impl<F, B: http_body::Body, E> ResponseFuture<F, B, E> {
+impl<B: http_body::Body, E> ResponseFuture<B, E> {
     #[inline]
     pub(crate) const fn ready(response: Response<Body<B>>) -> Self {
-        Self {
-            kind: Kind::Ready {
-                response: Some(response),
-            },
-        }
+        Self(Kind::Ready(Some(response)))
     }
 
-    pub(crate) const fn bypass(handler: F, layer: Arc<Built>, reason: BypassReason) -> Self {
-        Self {
-            kind: Kind::Bypass {
-                handler,
-                layer,
-                reason,
-            },
-        }
-    }
-
-    pub(crate) fn flow(flow: impl Future<Output = Result<Response<Body<B>>, E>> + Send + 'static) -> Self {
-        Self {
-            kind: Kind::Flow { flow: Box::pin(flow) },
-        }
+    pub(crate) fn waiting(
+        response: impl Future<Output = Result<Response<Body<B>>, E>> + Send + 'static,
+    ) -> Self {
+        Self(Kind::Waiting(Box::pin(response)))
     }
 }
 
-impl<F, B, E> Future for ResponseFuture<F, B, E>
-where
-    F: Future<Output = Result<Response<B>, E>>,
-    B: http_body::Body,
-{
+/// No part of it is pinned in place.
+impl<B: http_body::Body, E> Unpin for ResponseFuture<B, E> {}
+
+impl<B: http_body::Body, E> Future for ResponseFuture<B, E> {
     type Output = Result<Response<Body<B>>, E>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().kind.project() {
-            KindProjection::Ready { response } => match response.take() {
+        match &mut self.get_mut().0 {
+            Kind::Ready(response) => match response.take() {
                 Some(response) => Poll::Ready(Ok(response)),
                 None => panic!("a response future was polled after it was ready"),
             },
-            KindProjection::Bypass {
-                handler,
-                layer,
-                reason,
-            } => {
-                let response = ready!(handler.poll(cx))?;
-                Poll::Ready(Ok(layer.bypassed(response, *reason)))
-            }
-            KindProjection::Flow { flow } => flow.as_mut().poll(cx),
+            Kind::Waiting(response) => response.as_mut().poll(cx),
         }
     }
 }
 
-impl<F, B: http_body::Body, E> fmt::Debug for ResponseFuture<F, B, E> {
+impl<B: http_body::Body, E> fmt::Debug for ResponseFuture<B, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ResponseFuture(..)")
     }

@@ -96,7 +96,7 @@ fn answer_headers(
     outcome: Outcome,
     status: &CacheStatus,
 ) -> HeaderMap {
-    let mut headers = stored.header_map(6);
+    let mut headers = stored.header_map(7);
     let age = lifetime.age_ms(now) / 1000;
     let made_now = matches!(outcome, Outcome::Miss | Outcome::Uncacheable);
     if weak {
@@ -110,6 +110,10 @@ fn answer_headers(
         headers.insert(X_CACHE_AGE, HeaderValue::from(age));
     }
     outcome_headers(&mut headers, policy, outcome, status);
+    // The server would say it too, later and at every hit.
+    if stored.status != StatusCode::NO_CONTENT {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(stored.body.len()));
+    }
     headers
 }
 

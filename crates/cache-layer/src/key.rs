@@ -2,7 +2,6 @@
 
 use http::{HeaderMap, HeaderName, Request};
 use larder_store::{Key, KeyBuffer, KeyWriter, VaryNames};
-use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::admit;
@@ -10,18 +9,53 @@ use crate::identity::Identity;
 use crate::policy::Policy;
 
 /// A key in the making: on the stack as long as it is short, so that a hit allocates nothing for it.
-pub(crate) struct KeyBytes(SmallVec<[u8; 256]>);
+pub(crate) struct KeyBytes {
+    short: [u8; Self::SHORT],
+    length: usize,
+    /// All of it, once it is long.
+    long: Vec<u8>,
+}
 
 impl KeyBytes {
+    const SHORT: usize = 256;
+
+    const fn new() -> Self {
+        Self {
+            short: [0; Self::SHORT],
+            length: 0,
+            long: Vec::new(),
+        }
+    }
+
+    #[inline]
     pub(crate) fn as_slice(&self) -> &[u8] {
-        &self.0
+        if self.long.is_empty() {
+            &self.short[..self.length]
+        } else {
+            &self.long
+        }
+    }
+
+    #[cold]
+    fn extend_long(&mut self, bytes: &[u8]) {
+        if self.long.is_empty() {
+            self.long.extend_from_slice(&self.short[..self.length]);
+        }
+        self.long.extend_from_slice(bytes);
     }
 }
 
 impl KeyBuffer for KeyBytes {
     #[inline]
     fn extend(&mut self, bytes: &[u8]) {
-        self.0.extend_from_slice(bytes);
+        let end = self.length + bytes.len();
+        match self.short.get_mut(self.length..end) {
+            Some(room) if self.long.is_empty() => {
+                room.copy_from_slice(bytes);
+                self.length = end;
+            }
+            _ => self.extend_long(bytes),
+        }
     }
 }
 
@@ -31,7 +65,7 @@ impl KeyBuffer for KeyBytes {
 /// sees them if they are others (a nest strips its prefix), the values of the chosen headers, the application's own
 /// parts, and the identity. The method is no part of it: what is stored answers GET and HEAD.
 pub(crate) fn of_request<B>(request: &Request<B>, policy: &Policy, identity: Option<&Identity>) -> KeyBytes {
-    let mut bytes = KeyBytes(SmallVec::new());
+    let mut bytes = KeyBytes::new();
     let mut key = KeyWriter::new(&mut bytes);
     key.part(&policy.scope);
     key.option(
@@ -99,7 +133,8 @@ pub(crate) fn client_uri<B>(request: &Request<B>) -> &http::Uri {
 
 /// The key of one of the responses that vary by request headers: the key of all of them, and the headers' values.
 pub(crate) fn of_variant(primary: &[u8], names: &VaryNames, headers: &HeaderMap) -> KeyBytes {
-    let mut bytes = KeyBytes(SmallVec::from_slice(primary));
+    let mut bytes = KeyBytes::new();
+    bytes.extend(primary);
     let mut key = KeyWriter::new(&mut bytes);
     for name in names {
         key.part(name.as_str().as_bytes());

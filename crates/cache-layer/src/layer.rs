@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::panic::Location;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::{HeaderName, StatusCode};
@@ -11,7 +11,7 @@ use tower_layer::Layer;
 
 use crate::built::Built;
 use crate::engine::Engine;
-use crate::identity::{PerIdentity, Scope, Shared};
+use crate::identity::{Identify, PerIdentity, Scope, Shared};
 use crate::key;
 use crate::policy::{ClientCaching, Policy, RequestView, UnkeyedHeaders};
 use crate::query::QueryKey;
@@ -24,36 +24,62 @@ use crate::service::Cache;
 #[derive(Clone)]
 #[must_use = "a layer does nothing until it is laid around a service"]
 pub struct CacheLayer<Sc = Shared> {
+    // Behind one reference: a router clones its layers, one without its state at every request.
+    settings: Arc<Settings>,
+    scope: Sc,
+}
+
+struct Settings {
     engine: Engine,
     policy: Policy,
-    scope: Sc,
     at: &'static Location<'static>,
     share_name: bool,
+    /// Made when the layer is first laid around a service: a router lays it around each of its routes.
+    built: OnceLock<Arc<Built>>,
 }
 
 impl<Sc: Scope> CacheLayer<Sc> {
     pub(crate) fn new(engine: &Engine, policy: Policy, scope: Sc, at: &'static Location<'static>) -> Self {
-        Self {
+        let settings = Settings {
             engine: engine.clone(),
             policy,
-            scope,
             at,
             share_name: false,
+            built: OnceLock::new(),
+        };
+        Self {
+            settings: Arc::new(settings),
+            scope,
         }
     }
 
-    fn with(mut self, change: impl FnOnce(&mut Policy)) -> Self {
-        change(&mut self.policy);
-        self
+    fn with(self, change: impl FnOnce(&mut Policy)) -> Self {
+        self.change(|settings| change(&mut settings.policy))
+    }
+
+    fn change(self, change: impl FnOnce(&mut Settings)) -> Self {
+        let old = &self.settings;
+        let mut settings = Settings {
+            engine: old.engine.clone(),
+            policy: old.policy.clone(),
+            at: old.at,
+            share_name: old.share_name,
+            // A clone may have been laid around a service as it was before.
+            built: OnceLock::new(),
+        };
+        change(&mut settings);
+        Self {
+            settings: Arc::new(settings),
+            scope: self.scope,
+        }
     }
 
     /// Lets this layer have the name of another: both answer with each other's entries.
     ///
     /// Without it a second layer of the same name, made at another place of the code, is refused when it is laid around
     /// a service.
-    pub fn share_name(mut self) -> Self {
-        self.share_name = true;
-        self
+    pub fn share_name(self) -> Self {
+        self.change(|settings| settings.share_name = true)
     }
 
     /// How long a response with status 200 is fresh, if its handler does not say. The default is the preset's; a plain
@@ -289,12 +315,11 @@ impl<Sc: Scope> CacheLayer<Sc> {
     }
 }
 
-impl<I> CacheLayer<PerIdentity<I>> {
+impl<I: Identify> CacheLayer<PerIdentity<I>> {
     /// Lets requests that carry no credential at all share one entry, by the rules of a shared layer. By default they
     /// go past the cache.
-    pub fn share_anonymous(mut self) -> Self {
-        self.policy.share_anonymous = true;
-        self
+    pub fn share_anonymous(self) -> Self {
+        self.with(|policy| policy.share_anonymous = true)
     }
 }
 
@@ -316,24 +341,30 @@ impl<S, Sc: Scope> Layer<S> for CacheLayer<Sc> {
     /// # Panics
     /// If a layer made at another place has the same name, and neither was told to [share it](Self::share_name).
     fn layer(&self, inner: S) -> Cache<S, Sc> {
-        let switch = self.engine.register(&self.policy.name, self.at, self.share_name);
-        let mut policy = self.policy.clone();
-        policy.settle();
-        policy.scope = key::scope(&policy);
-        Cache::new(
-            inner,
-            Arc::new(Built::new(self.engine.clone(), policy, switch)),
-            self.scope.clone(),
-        )
+        let Settings {
+            engine,
+            policy,
+            at,
+            share_name,
+            built,
+        } = &*self.settings;
+        let built = built.get_or_init(|| {
+            let switch = engine.register(&policy.name, at, *share_name);
+            let mut policy = policy.clone();
+            policy.settle();
+            policy.scope = key::scope(&policy);
+            Arc::new(Built::new(engine.clone(), policy, switch))
+        });
+        Cache::new(inner, Arc::clone(built), self.scope.clone())
     }
 }
 
 impl<Sc> fmt::Debug for CacheLayer<Sc> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CacheLayer")
-            .field("name", &self.policy.name)
-            .field("ttl", &self.policy.ttl)
-            .field("tags", &self.policy.tags)
+            .field("name", &self.settings.policy.name)
+            .field("ttl", &self.settings.policy.ttl)
+            .field("tags", &self.settings.policy.tags)
             .finish_non_exhaustive()
     }
 }

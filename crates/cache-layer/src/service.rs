@@ -55,7 +55,7 @@ where
 {
     type Response = Response<Body<ResB>>;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future, ResB, S::Error>;
+    type Future = ResponseFuture<ResB, S::Error>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -63,17 +63,16 @@ where
 
     fn call(&mut self, request: Request<ReqB>) -> Self::Future {
         let layer = &self.layer;
-        if !layer.is_on() {
-            return ResponseFuture::bypass(
-                self.inner.call(request),
-                Arc::clone(layer),
-                BypassReason::Disabled,
-            );
-        }
-        let asked = match admit::request(&request, &layer.policy) {
+        let asked = if layer.is_on() {
+            admit::request(&request, &layer.policy)
+        } else {
+            Err(BypassReason::Disabled)
+        };
+        let asked = match asked {
             Ok(asked) => asked,
             Err(reason) => {
-                return ResponseFuture::bypass(self.inner.call(request), Arc::clone(layer), reason);
+                let (response, layer) = (self.inner.call(request), Arc::clone(layer));
+                return ResponseFuture::waiting(async move { Ok(layer.bypassed(response.await?, reason)) });
             }
         };
         if Sc::SHARED
@@ -91,6 +90,6 @@ where
             asked,
             identity: None,
         };
-        ResponseFuture::flow(trip.identify(self.scope.clone()))
+        ResponseFuture::waiting(trip.identify(self.scope.clone()))
     }
 }

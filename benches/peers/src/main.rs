@@ -1,0 +1,54 @@
+//! Measures Larder's hit path beside its peers: `in-process`, `callgrind` and `loopback`.
+
+mod commands;
+
+use std::process::ExitCode;
+
+use larder_peers::{Outcome, contenders};
+
+const USAGE: &str = "\
+larder-peers COMMAND [--flag value]...
+
+  in-process   ns per hit, ratio to the bare handler, allocations
+               --size 200,10240,102400  --rounds 25  --only a,b
+  callgrind    instructions per hit (needs valgrind)
+               --size 10240  --only a,b  --hits 2000,12000  --annotate NAME  --lines 40
+  loopback     requests per second and server CPU per request on 127.0.0.1 (needs wrk)
+               --size 10240  --only a,b  --seconds 3  --rounds 5  --connections 50
+  list         the contenders
+
+`bare` is always measured along, because every ratio is taken to it.";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            eprintln!("larder-peers: {reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Outcome<()> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let (command, rest) = words
+        .split_first()
+        .map_or(("help", &[][..]), |(first, rest)| (first.as_str(), rest));
+    match command {
+        "in-process" => commands::in_process::run(rest),
+        "callgrind" => commands::callgrind::run(rest),
+        "loopback" => commands::loopback::run(rest),
+        // The two that the program starts itself with.
+        "hits" => commands::hits::run(rest),
+        "serve" => commands::serve::run(rest),
+        "list" => {
+            contenders::all().iter().for_each(|one| println!("{}", one.name));
+            Ok(())
+        }
+        "help" | "--help" | "-h" => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        other => Err(format!("unknown command `{other}`\n\n{USAGE}").into()),
+    }
+}
