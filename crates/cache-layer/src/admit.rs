@@ -46,6 +46,13 @@ pub(crate) fn request<B: Body>(request: &Request<B>, policy: &Policy) -> Result<
     Ok(asked)
 }
 
+const CONDITIONS: [HeaderName; 4] = [
+    header::IF_NONE_MATCH,
+    header::IF_MODIFIED_SINCE,
+    header::IF_MATCH,
+    header::IF_UNMODIFIED_SINCE,
+];
+
 /// One pass over the headers: a look-up of each name of interest would cost more on every hit.
 fn headers(headers: &HeaderMap, policy: &Policy, head: bool) -> Result<Asked, BypassReason> {
     let mut asked = Asked {
@@ -56,20 +63,31 @@ fn headers(headers: &HeaderMap, policy: &Policy, head: bool) -> Result<Asked, By
     };
     let mut hosts = 0;
     for (name, value) in headers {
-        match name.as_str() {
-            "host" => hosts += 1,
-            "if-none-match" | "if-modified-since" | "if-match" | "if-unmodified-since" => {
-                asked.conditional = true;
+        // Compared as the names that they are, not as text: a known name is one byte.
+        if *name == header::HOST {
+            hosts += 1;
+        } else if *name == header::ACCEPT_ENCODING {
+            asked.encodings |= admits_coding(value);
+        } else if CONDITIONS.contains(name) {
+            asked.conditional = true;
+        } else if *name == header::RANGE {
+            asked.range = true;
+        } else if *name == header::UPGRADE {
+            return Err(BypassReason::Upgrade);
+        } else if *name == header::TRANSFER_ENCODING
+            || *name == header::CONTENT_LENGTH && value.as_bytes() != b"0"
+        {
+            return Err(BypassReason::Body);
+        } else if policy.shared {
+            if *name == header::AUTHORIZATION {
+                return Err(BypassReason::Authorization);
             }
-            "range" => asked.range = true,
-            "accept-encoding" => asked.encodings |= admits_coding(value),
-            "upgrade" => return Err(BypassReason::Upgrade),
-            "transfer-encoding" => return Err(BypassReason::Body),
-            "content-length" if value.as_bytes() != b"0" => return Err(BypassReason::Body),
-            "authorization" if policy.shared => return Err(BypassReason::Authorization),
-            "cookie" if policy.shared && !policy.ignore_cookies => return Err(BypassReason::Cookie),
-            _ if policy.shared && is_identity(name, policy) => return Err(BypassReason::IdentityHeader),
-            _ => {}
+            if *name == header::COOKIE && !policy.ignore_cookies {
+                return Err(BypassReason::Cookie);
+            }
+            if is_identity(name, policy) {
+                return Err(BypassReason::IdentityHeader);
+            }
         }
     }
     if hosts > 1 {

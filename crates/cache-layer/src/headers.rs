@@ -3,14 +3,14 @@
 use bytes::Bytes;
 use http::header::{
     AGE, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG, EXPIRES,
-    TRANSFER_ENCODING, VARY,
+    LAST_MODIFIED, TRANSFER_ENCODING, VARY,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, response};
 use larder_etag::{
     EntityTag, HttpDate, Multipart, Precondition, RangeOutcome, Validators, evaluate, evaluate_range,
     not_modified_headers, unsatisfied_range,
 };
-use larder_store::{Entry, Lifetime, StoredResponse, Timestamp};
+use larder_store::{Entry, Lifetime, RenderedKind, StoredResponse, Timestamp};
 
 use crate::admit::Asked;
 use crate::body::Body;
@@ -52,7 +52,8 @@ pub(crate) fn hit<B: http_body::Body>(
     let weak = weakens(stored, asker.asked);
     // Everything that the headers depend on: the second, the strength of the tag, and how the layer answers.
     let moment = (age << 1 | u64::from(weak)) ^ policy.face;
-    let headers = stored.rendered(moment, || {
+    let whole = || {
+        let status = CacheStatus::hit(&entry.lifetime, now);
         answer_headers(
             &entry.lifetime,
             stored,
@@ -60,9 +61,19 @@ pub(crate) fn hit<B: http_body::Body>(
             weak,
             now,
             Outcome::HitL1,
-            &CacheStatus::hit(&entry.lifetime, now),
+            &status,
         )
-    });
+    };
+    if asker.asked.conditional && stored.status == StatusCode::OK {
+        let precondition = evaluate(&asker.method(), asker.headers, &validators(stored));
+        if precondition == Precondition::NotModified {
+            let headers = stored.rendered(RenderedKind::NotModified, moment, || {
+                bodiless(precondition, &whole())
+            });
+            return empty(StatusCode::NOT_MODIFIED, headers);
+        }
+    }
+    let headers = stored.rendered(RenderedKind::Whole, moment, whole);
     if asker.asked.conditional | asker.asked.range | asker.asked.head {
         return special(stored, headers, asker);
     }
@@ -70,6 +81,20 @@ pub(crate) fn hit<B: http_body::Body>(
     *response.status_mut() = stored.status;
     *response.headers_mut() = headers;
     response
+}
+
+/// The validators of a stored response: what the conditions of a request are about (RFC 9110 §8.8).
+fn validators(stored: &StoredResponse) -> Validators {
+    let tag = stored
+        .header(&ETAG)
+        .and_then(|value| EntityTag::from_header(value).ok());
+    let date = stored
+        .header(&LAST_MODIFIED)
+        .and_then(|value| HttpDate::parse(value.as_bytes()).ok());
+    Validators {
+        etag: tag,
+        last_modified: date,
+    }
 }
 
 /// The answer to a request from an entry that is no fresh hit: just made, made by another, or stale.
@@ -177,9 +202,7 @@ fn special<B: http_body::Body>(
     headers: HeaderMap,
     asker: Asker<'_>,
 ) -> Response<Body<B>> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = stored.status;
-    *response.headers_mut() = headers;
+    let response = empty(stored.status, headers);
     if stored.status != StatusCode::OK {
         return with_body(response, &stored.body, asker);
     }
@@ -202,12 +225,8 @@ fn with_body<B: http_body::Body>(
     body: &Bytes,
     asker: Asker<'_>,
 ) -> Response<Body<B>> {
-    if asker.asked.head {
-        // A server knows the length of a body that it sends, and of one that is not sent only from here.
-        response
-            .headers_mut()
-            .insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-    } else {
+    // The length is among the headers already, for a HEAD too.
+    if !asker.asked.head {
         *response.body_mut() = Body::full(body.clone());
     }
     response
@@ -224,25 +243,34 @@ pub(crate) fn conditional<B: http_body::Body>(
     if !status.is_success() {
         return None;
     }
-    let status = match evaluate(&asker.method(), asker.headers, validators) {
+    let precondition = evaluate(&asker.method(), asker.headers, validators);
+    let status = match precondition {
         Precondition::Proceed => return None,
         Precondition::NotModified => StatusCode::NOT_MODIFIED,
         Precondition::Failed => StatusCode::PRECONDITION_FAILED,
     };
-    let mut kept = if status == StatusCode::NOT_MODIFIED {
-        not_modified_headers(headers)
-    } else {
-        HeaderMap::with_capacity(4)
+    Some(empty(status, bodiless(precondition, headers)))
+}
+
+/// Of the headers of a whole answer those of a 304 or a 412, and what the cache says of itself.
+fn bodiless(precondition: Precondition, headers: &HeaderMap) -> HeaderMap {
+    let mut kept = match precondition {
+        Precondition::NotModified => not_modified_headers(headers),
+        _ => HeaderMap::with_capacity(4),
     };
     for name in [AGE, CACHE_STATUS, X_CACHE, X_CACHE_AGE] {
         for value in headers.get_all(&name) {
             kept.append(name.clone(), value.clone());
         }
     }
+    kept
+}
+
+fn empty<B: http_body::Body>(status: StatusCode, headers: HeaderMap) -> Response<Body<B>> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
-    *response.headers_mut() = kept;
-    Some(response)
+    *response.headers_mut() = headers;
+    response
 }
 
 /// The 206 or 416 that the request's `Range` leads to, if it does (RFC 9110 §14.2).

@@ -57,6 +57,22 @@ impl KeyBuffer for KeyBytes {
             _ => self.extend_long(bytes),
         }
     }
+
+    #[inline]
+    fn extend_short(&mut self, head: [u8; 2], bytes: &[u8]) {
+        let end = self.length + 2 + bytes.len();
+        match self.short.get_mut(self.length..end) {
+            Some([mark, length, room @ ..]) if self.long.is_empty() => {
+                [*mark, *length] = head;
+                room.copy_from_slice(bytes);
+                self.length = end;
+            }
+            _ => {
+                self.extend_long(&head);
+                self.extend_long(bytes);
+            }
+        }
+    }
 }
 
 /// The key of `request`: everything that the response may depend on, each part told apart from the next.

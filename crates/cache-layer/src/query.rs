@@ -73,9 +73,11 @@ fn is_plain_and_sorted(query: &[u8]) -> bool {
     let mut start = 0;
     let mut named = None;
     for (at, byte) in query.iter().enumerate() {
+        // Most bytes mean nothing here.
+        if !MEANS[usize::from(*byte)] {
+            continue;
+        }
         match byte {
-            b'=' if named.is_none() => named = Some(at),
-            b'%' | b'+' if named.is_none() => return false,
             b'&' => {
                 let name = &query[start..named.unwrap_or(at)];
                 if name < last {
@@ -83,11 +85,23 @@ fn is_plain_and_sorted(query: &[u8]) -> bool {
                 }
                 (last, start, named) = (name, at + 1, None);
             }
-            _ => {}
+            _ if named.is_some() => {}
+            b'=' => named = Some(at),
+            _ => return false,
         }
     }
     &query[start..named.unwrap_or(query.len())] >= last
 }
+
+/// The bytes that part a query, or hide what a name is.
+const MEANS: [bool; 256] = {
+    let mut means = [false; 256];
+    means[b'&' as usize] = true;
+    means[b'=' as usize] = true;
+    means[b'%' as usize] = true;
+    means[b'+' as usize] = true;
+    means
+};
 
 fn sorted<'q>(query: &'q str, counts: impl Fn(&str) -> bool) -> Canonical<'q> {
     let mut parameters: SmallVec<[(Cow<'q, str>, &'q str); 8]> = SmallVec::new();

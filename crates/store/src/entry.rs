@@ -144,7 +144,8 @@ pub struct StoredResponse {
     /// Whether the `ETag` among the headers was made here, of the body, and not by the handler.
     pub generated_etag: bool,
     headers: Box<[(HeaderName, HeaderValue)]>,
-    rendering: RwLock<Option<Rendering>>,
+    /// One for whole answers, one for those that say that nothing changed.
+    rendering: [RwLock<Option<Rendering>>; 2],
 }
 
 /// The headers of an answer as they were made for one moment, so that other hits of the moment copy them.
@@ -177,7 +178,7 @@ impl StoredResponse {
             body,
             generated_etag: false,
             headers,
-            rendering: RwLock::new(None),
+            rendering: Default::default(),
         }
     }
 
@@ -211,28 +212,22 @@ impl StoredResponse {
         map
     }
 
-    /// The headers of an answer at `moment`: what `render` made for that moment, made once and then copied.
+    /// The headers of an answer of `kind` at `moment`: what `render` made for that moment, made once and then copied.
     ///
     /// The headers of a hit differ from the last hit's only as the clock moves on (`Age`, `Cache-Status`), so the
     /// caller names the moment by what they depend on.
     #[inline]
-    pub fn rendered(&self, moment: u64, render: impl FnOnce() -> HeaderMap) -> HeaderMap {
+    pub fn rendered(&self, kind: RenderedKind, moment: u64, render: impl FnOnce() -> HeaderMap) -> HeaderMap {
+        let rendering = &self.rendering[kind as usize];
         {
-            let last = self.rendering.read().unwrap_or_else(PoisonError::into_inner);
+            let last = rendering.read().unwrap_or_else(PoisonError::into_inner);
             if let Some(last) = &*last
                 && last.moment == moment
             {
                 return last.headers.clone();
             }
         }
-        self.render_anew(moment, render())
-    }
-
-    #[cold]
-    fn render_anew(&self, moment: u64, headers: HeaderMap) -> HeaderMap {
-        let copy = headers.clone();
-        *self.rendering.write().unwrap_or_else(PoisonError::into_inner) = Some(Rendering { moment, headers });
-        copy
+        render_anew(rendering, moment, render())
     }
 
     fn overhead(&self) -> usize {
@@ -247,6 +242,22 @@ impl StoredResponse {
             + self.headers.len() * (size_of::<(HeaderName, HeaderValue)>() + PER_RENDERED)
             + 6 * PER_RENDERED
     }
+}
+
+/// Whose headers are [rendered](StoredResponse::rendered).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RenderedKind {
+    /// Those of an answer with the stored status and body.
+    Whole,
+    /// Those of a 304.
+    NotModified,
+}
+
+#[cold]
+fn render_anew(rendering: &RwLock<Option<Rendering>>, moment: u64, headers: HeaderMap) -> HeaderMap {
+    let copy = headers.clone();
+    *rendering.write().unwrap_or_else(PoisonError::into_inner) = Some(Rendering { moment, headers });
+    copy
 }
 
 /// The name in memory of its own: a name that came from a connection may be a slice of its read buffer.

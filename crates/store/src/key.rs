@@ -43,6 +43,13 @@ impl fmt::Debug for Key {
 pub trait KeyBuffer {
     /// Appends `bytes`.
     fn extend(&mut self, bytes: &[u8]);
+
+    /// Appends a mark and a length, then `bytes`: the form of most parts.
+    #[inline]
+    fn extend_short(&mut self, head: [u8; 2], bytes: &[u8]) {
+        self.extend(&head);
+        self.extend(bytes);
+    }
 }
 
 impl KeyBuffer for Vec<u8> {
@@ -87,13 +94,13 @@ impl<'a, W: KeyBuffer> KeyWriter<'a, W> {
     #[inline]
     pub fn part(&mut self, bytes: &[u8]) {
         match u8::try_from(bytes.len()) {
-            Ok(short) if short < LONG => self.0.extend(&[PRESENT, short]),
+            Ok(short) if short < LONG => self.0.extend_short([PRESENT, short], bytes),
             _ => {
                 self.0.extend(&[PRESENT, LONG]);
                 self.0.extend(&(bytes.len() as u64).to_be_bytes());
+                self.0.extend(bytes);
             }
         }
-        self.0.extend(bytes);
     }
 
     /// A part that is not there.
