@@ -59,6 +59,45 @@ fn the_architecture_names_the_lines_where_it_is_decided() {
     );
 }
 
+/// The page of the answers explains every word that a header, a metric or a log can say.
+#[test]
+fn every_word_of_the_vocabulary_is_in_the_guide() {
+    let status = read("crates/cache-layer/src/status.rs");
+    let words: Vec<&str> = status
+        .split("pub const fn as_str(")
+        .skip(1)
+        .flat_map(|function| function.split_once("\n    }\n").unwrap().0.lines())
+        .filter_map(|line| line.split_once("=> \"")?.1.split_once('"'))
+        .map(|(word, _)| word)
+        .collect();
+    assert!(words.len() >= 9 + 5 + 12 + 13, "{words:?}");
+    let guide = read("src/guide/answers.rs");
+    for word in words {
+        assert!(
+            guide.contains(&format!("//! | `{word}` | ")),
+            "no row for `{word}` in src/guide/answers.rs"
+        );
+    }
+}
+
+/// The page of the metrics has every name that the code counts under, and no other.
+#[test]
+fn every_metric_is_in_the_guide() {
+    let code = read("crates/cache-layer/src/metrics.rs") + &read("crates/store/src/memory.rs");
+    let quoted = code.split('"').skip(1).step_by(2);
+    let mut counted: Vec<&str> = quoted.filter(|text| text.starts_with("larder_")).collect();
+    let guide = read("src/guide/metrics.rs");
+    let tables = guide.lines().filter(|line| line.starts_with("//! | `larder_"));
+    let mut named: Vec<&str> = tables
+        .flat_map(|row| row.split('|').nth(1).unwrap().split('`').skip(1).step_by(2))
+        .collect();
+    for names in [&mut counted, &mut named] {
+        names.sort_unstable();
+        names.dedup();
+    }
+    assert_eq!(named, counted);
+}
+
 /// The documents name files; each is there.
 #[test]
 fn files_named_in_the_documents_exist() {
