@@ -8,7 +8,7 @@
 //! | `X-Cache-Age` | answers from an entry that was there before the request | the same |
 //! | `ETag` | a 200 that is kept | the handler's, else a digest of the body; that one is weak (`W/"…"`) for clients that send `Accept-Encoding` |
 //! | `Cache-Control` | answers that are kept, if the handler said neither it nor `Expires` | how clients may keep the answer |
-//! | `Vary` | kept answers of layers with [`key_header`](crate::CacheLayer::key_header) | the handler's, and the headers in the key |
+//! | `Vary` | answers of layers with [`key_header`](crate::CacheLayer::key_header) | the handler's, and the headers in the key |
 //!
 //! A 304 has those of them that its 200 would have. A 412, 416, 206 has them as well, a 412 without `ETag`, `Vary` and
 //! `Cache-Control`. Each but `Vary` can be [switched off](super::presets#setters). `Cache-Status` tells a client what
@@ -67,8 +67,8 @@
 //!
 //! # Why an answer was not kept: `UncacheableReason`
 //!
-//! `detail` of `Cache-Status`, and the label `reason` of `larder_cache_uncacheable_total`. While a key's answers cannot be
-//! kept, its requests do not wait for each other.
+//! `detail` of `Cache-Status`, and the label `reason` of `larder_cache_uncacheable_total`. For 10 s after an answer that
+//! could not be kept for what its head said, requests of its key do not wait for each other.
 //!
 //! | Word | Means | What to do |
 //! |---|---|---|

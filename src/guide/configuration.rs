@@ -33,5 +33,5 @@
 //! # Ok::<(), larder::Error>(())
 //! ```
 //!
-//! The memory counts bodies, headers, keys, tags and bookkeeping. One entry may take at most half of a shard: at least
-//! a quarter of a bound below 16 MiB, and 4 MiB or more above. A larger one is not kept (`detail=too_large`).
+//! The memory counts bodies, headers, keys, tags and bookkeeping. One entry may take at most half of a bound below
+//! 16 MiB; above, the most is 4 MiB or more. A larger one is not kept (`detail=too_large`).

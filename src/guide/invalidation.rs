@@ -5,7 +5,7 @@
 //! | [`invalidate_tag`](crate::Larder::invalidate_tag), [`invalidate_tags`](crate::Larder::invalidate_tags) | all entries with one of the tags |
 //! | [`invalidate_identity`](crate::Larder::invalidate_identity) | all entries of one identity |
 //! | [`invalidate_prefix`](crate::Larder::invalidate_prefix) | the path and all below it, by whole segments |
-//! | [`invalidate_uri`](crate::Larder::invalidate_uri) | one path and query, for every host, header and identity |
+//! | [`invalidate_uri`](crate::Larder::invalidate_uri) | one path and query, in any order of its parameters, without those the layer ignores; for every host, header and identity |
 //! | [`invalidate_all`](crate::Larder::invalidate_all) | everything |
 //!
 //! Each costs the same for one entry as for a million, and forgetting what nobody cached leaves nothing behind.

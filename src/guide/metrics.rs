@@ -1,8 +1,8 @@
 //! Which metrics there are.
 //!
 //! They go to the recorder of the crate [`metrics`](https://docs.rs/metrics). Install it before the first request: a
-//! layer takes its handles then, and a recorder that comes later sees only a part. Without a recorder they cost next to
-//! nothing. `cache` is the layer's name; no label holds a URI, a tag or an identity.
+//! layer takes its handles then, and a recorder that comes later sees only a part. `cache` is the layer's name; no label
+//! holds a URI, a tag or an identity.
 //!
 //! # Counters
 //!
@@ -17,7 +17,7 @@
 //! | `larder_cache_fill_race_total` | `cache` | those of them that an invalidation overtook |
 //! | `larder_cache_evictions_total` | `cache`, `cause`: `size` | entries that left for want of room |
 //! | `larder_cache_time_saved_milliseconds_total` | `cache` | for each hit, how long the making of its entry took |
-//! | `larder_cache_bytes_saved_total` | `cache`, `kind`: `hit`, `not_modified` | bytes of bodies that no handler made; that were not sent, thanks to a 304. A 304 from an entry counts in both |
+//! | `larder_cache_bytes_saved_total` | `cache`, `kind`: `hit`, `not_modified` | bytes of the bodies of hits; bytes of bodies that a 304 spared. A hit that is a 304 counts in both |
 //! | `larder_cache_conditional_total` | `cache`, `result`: `not_modified`, `modified` | requests with conditions that were answered from an entry |
 //! | `larder_backend_errors_total` | `backend`, `kind`: `timeout`, `io`, `protocol`, `unavailable` | failures of the store |
 //! | `larder_invalidations_total` | `kind`: `tag`, `prefix`, `key`, `all`; `source`: `api`; `mode`: `hard`, `soft`; `result`: `ok`, `error` | invalidations; by identity is `tag`, by URI is `key` |
