@@ -1,5 +1,6 @@
 //! What the documents say is what happens: the README's commands, run by a shell against the real example, and the
 //! places that ARCHITECTURE.md names.
+#![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};

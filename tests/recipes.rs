@@ -1,4 +1,5 @@
 //! The order of layers that the guide gives (`larder::guide::layers`), with the layers that people use.
+#![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
