@@ -162,7 +162,31 @@ impl Larder {
         self.forget(&[Tag::path(prefix)]).await
     }
 
-    /// Forgets all entries of exactly this path and query, of every host, header and identity.
+    /// Forgets all entries of this path and query, of every host, header and identity. The order of the parameters does
+    /// not matter. Those that a [layer ignores](CacheLayer::ignore_query) are left out here too, or the entry is not found.
+    ///
+    /// ```
+    /// use axum::{Router, body::Body, routing::get};
+    /// use http::Request;
+    /// use larder::Larder;
+    /// use tower::ServiceExt;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), larder::Error> {
+    /// let larder = Larder::in_memory(1 << 20);
+    /// let layer = larder.public_cache("products").ignore_query(["utm_source"]);
+    /// let app: Router = Router::new().route("/products", get(|| async { "jam" }).layer(layer));
+    /// let ask = |uri: &'static str| {
+    ///     let asked = app.clone().oneshot(Request::get(uri).body(Body::empty()).unwrap());
+    ///     async { asked.await.unwrap().headers()["x-cache"].clone() }
+    /// };
+    ///
+    /// assert_eq!(ask("/products?utm_source=mail&b=2&a=1").await, "MISS");
+    /// assert_eq!(ask("/products?a=1&b=2").await, "HIT");
+    /// larder.invalidate_uri("/products?a=1&b=2").await?;
+    /// assert_eq!(ask("/products?a=1&b=2").await, "MISS");
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// When the store failed: it is unknown whether the entries were forgotten.

@@ -1,4 +1,59 @@
-//! Larder.
+//! Tower layers that cache the HTTP responses of axum services: entries are forgotten by tag, answers are revalidated by
+//! `ETag` and 304, and the store is embedded in the process.
+//!
+//! ```
+//! use axum::{Router, body::Body, routing::get};
+//! use http::Request;
+//! use larder::Larder;
+//! use tower::ServiceExt;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), larder::Error> {
+//! let larder = Larder::in_memory(64 << 20); // at most 64 MiB
+//! let app: Router = Router::new()
+//!     .route("/ratings", get(|| async { "…" }).layer(larder.hot_cache("ratings").tag("ratings")));
+//!
+//! let ask = || async {
+//!     let request = Request::get("/ratings").body(Body::empty()).unwrap();
+//!     app.clone().oneshot(request).await.unwrap().headers()["x-cache"].clone()
+//! };
+//! assert_eq!(ask().await, "MISS");
+//! assert_eq!(ask().await, "HIT");
+//! larder.invalidate_tag("ratings").await?; // when it returns, nobody gets the old answer
+//! assert_eq!(ask().await, "MISS");
+//! # Ok(()) }
+//! ```
+//!
+//! # The map
+//!
+//! - [`Larder`] is the handle: it makes layers and forgets entries. There are no globals; keep it in axum's `State`.
+//! - [`CacheLayer`] is a layer: one of four [presets](guide::presets), or plain, and every setter on each.
+//! - [`Identify`] verifies who asks, for [`user_cache`](Larder::user_cache); [`from_extractor`] makes one of an axum
+//!   extractor. See [identity](guide::identity).
+//! - [`Tag`] is a name under which entries are forgotten. See [invalidation](guide::invalidation).
+//! - [`CacheHints`] is what a handler says of its own response: a lifetime, tags, or that it must not be kept.
+//! - [`Outcome`] is what became of a request, with [`MissReason`], [`BypassReason`] and [`UncacheableReason`] for why.
+//!   Every answer says it: see [answers](guide::answers).
+//! - [`Store`] is the contract of what keeps entries; [`MemoryStore`] keeps them in this process.
+//! - [`Clock`] tells the time, and [`FakeClock`] the time that a test wants. See [testing](guide::testing).
+//! - [`Config`] is what the environment says. See [configuration](guide::configuration).
+//! - [`etag`] has entity tags, conditions and ranges by themselves: pure functions over headers.
+//!
+//! Which requests share an entry is told in [keys](guide::keys), how long one is of use in
+//! [freshness](guide::freshness), and where the cache goes among other layers in [layers](guide::layers). The
+//! [metrics](guide::metrics) have a page too.
+//!
+//! Where hit, stale and miss are decided is one function; the top of
+//! [ARCHITECTURE.md](https://github.com/larder-rs/larder/blob/main/ARCHITECTURE.md) names it.
+//!
+//! # Features
+//!
+//! | Feature | Default | Adds |
+//! |---|---|---|
+//! | `axum` | on | [`from_extractor`], [`CacheHints`] as a part of axum's responses, and the URI that the client sent where a router is nested (`OriginalUri`) |
+//!
+//! Without it the layers serve any tower service over `http` types. Background fills run on tokio.
+
 mod config;
 mod error;
 pub mod guide;
@@ -17,3 +72,8 @@ pub use larder_cache_layer::{
 pub use larder_etag as etag;
 pub use larder_store as store;
 pub use larder_store::{Clock, FakeClock, MemoryStore, Size, Store, Tag, Timestamp};
+
+/// The example of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -1,3 +1,25 @@
-//! The guide.
+//! The guide: what the layers do, by subject, with examples that are tested.
+//!
+//! | Page | Answers |
+//! |---|---|
+//! | [`presets`] | what does each preset do with requests and responses, and what can be set? |
+//! | [`keys`] | which requests share an entry? |
+//! | [`identity`] | how are one user's answers kept from another? |
+//! | [`invalidation`] | how are entries forgotten, and what is promised then? |
+//! | [`freshness`] | how long is an entry of use, and what happens at its end? |
+//! | [`answers`] | what do the headers say, and what is to be done about each reason? |
+//! | [`layers`] | where does the cache go among sessions, CORS, compression, tracing and timeouts? |
+//! | [`testing`] | how is a cached service tested without sleeping? |
+//! | [`configuration`] | which variables of the environment count? |
+//! | [`metrics`] | which metrics are there, and what do they mean? |
 
+pub mod answers;
+pub mod configuration;
+pub mod freshness;
+pub mod identity;
+pub mod invalidation;
+pub mod keys;
+pub mod layers;
+pub mod metrics;
 pub mod presets;
+pub mod testing;

@@ -6,11 +6,11 @@ use crate::failure::Outcome;
 use crate::metadata::Metadata;
 use crate::run::Run;
 use crate::step::Step;
-use crate::{examples, flag, packages, program, redis, suites, toolchain};
+use crate::{examples, flag, packages, program, suites, toolchain, tools};
 
 pub(crate) fn command(arguments: &[String]) -> Outcome<ExitCode> {
     flag(arguments, "")?;
-    redis::ensure()?;
+    tools::ensure()?;
     toolchain::ensure()?;
     let metadata = Metadata::load()?;
     let mut run = Run::new()?;

@@ -13,13 +13,13 @@ mod mutants;
 mod packages;
 mod picture;
 mod program;
-mod redis;
 mod run;
 mod source;
 mod step;
 mod suites;
 mod tally;
 mod toolchain;
+mod tools;
 mod tree;
 
 use std::env;

@@ -9,7 +9,7 @@ use crate::metadata::Metadata;
 use crate::mutants::{self, MUTANTS, Mutant};
 use crate::run::Run;
 use crate::step::Step;
-use crate::{flag, redis};
+use crate::{flag, tools};
 
 /// A suite that runs the real concurrent code under the model checker, all of it built with `--cfg shuttle`.
 struct Model {
@@ -27,7 +27,7 @@ const KINDS: [&str; 4] = ["--lib", "--bins", "--tests", "--examples"];
 
 pub(crate) fn command(arguments: &[String]) -> Outcome<ExitCode> {
     let fast = flag(arguments, "--fast")?;
-    redis::ensure()?;
+    tools::ensure()?;
     let mut run = Run::new()?;
     perform(&mut run, &Metadata::load()?, fast)?;
     Ok(run.close())

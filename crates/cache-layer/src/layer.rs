@@ -227,7 +227,8 @@ impl<Sc: Scope> CacheLayer<Sc> {
     }
 
     /// Takes cookies for no part of the request: they neither keep it from the cache nor reach the handler. In a shared
-    /// layer a request with `Cookie` otherwise goes past the cache; `static_cache` ignores cookies by itself.
+    /// layer a request with `Cookie` otherwise goes past the cache; `static_cache` ignores cookies by itself. The cookies
+    /// of a verified identity reach its handler all the same.
     pub fn ignore_cookies(self) -> Self {
         self.with(|policy| policy.ignore_cookies = true)
     }

@@ -1,4 +1,42 @@
 //! The response cache of Larder as tower layers.
+//!
+//! This crate is for those who build on the layers. Those who use Larder find all of it in the crate
+//! [`larder`](https://docs.rs/larder), with the handle, the settings and the guide.
+//!
+//! - [`Engine`] is what layers share: the store, the clock, the flights under way, the switches. It makes layers.
+//! - [`CacheLayer`] is a layer with its settings, [`Cache`] the service it makes, [`Body`] and [`ResponseFuture`] what
+//!   that answers with.
+//! - [`Preset`] names the four starting points; [`PresetTtls`] are their lifetimes.
+//! - [`Identify`] verifies who asks, in a layer whose entries are kept apart by [`Identity`]; its answer is a [`Verdict`].
+//! - [`QueryKey`], [`UnkeyedHeaders`] and [`RequestView`] are about which requests share an entry, and what the handler
+//!   sees of them.
+//! - [`CacheHints`] is what a handler says of its own response.
+//! - [`Outcome`], [`MissReason`], [`BypassReason`] and [`UncacheableReason`] are the words for what became of a request,
+//!   the same in headers, metrics and logs.
+//!
+//! ```
+//! use std::convert::Infallible;
+//! use std::sync::Arc;
+//! use http::{Request, Response};
+//! use larder_cache_layer::{Engine, Limits, PresetTtls};
+//! use larder_store::{Clock, MemoryStore};
+//! use tower::{Layer, ServiceExt, service_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let store = Arc::new(MemoryStore::with_capacity(1 << 20));
+//! let engine = Engine::new(store, Clock::system(), Limits::default(), PresetTtls::new());
+//! let service = engine.hot_cache("jam").layer(service_fn(|_: Request<String>| async {
+//!     Ok::<_, Infallible>(Response::new("jam".to_owned()))
+//! }));
+//! let ask = || service.clone().oneshot(Request::new(String::new()));
+//! assert_eq!(ask().await.unwrap().headers()["x-cache"], "MISS");
+//! assert_eq!(ask().await.unwrap().headers()["x-cache"], "HIT");
+//! # }
+//! ```
+//!
+//! With the feature `axum` the layers see the URI that the client sent where a router is nested, handlers return
+//! [`CacheHints`] as a part of their response, and `from_extractor` makes an [`Identify`] of an extractor.
 
 mod admit;
 mod body;

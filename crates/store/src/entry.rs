@@ -145,7 +145,7 @@ pub struct StoredResponse {
     pub generated_etag: bool,
     headers: Box<[(HeaderName, HeaderValue)]>,
     /// One for whole answers, one for those that say that nothing changed.
-    rendering: [RwLock<Option<Rendering>>; 2],
+    rendering: [RwLock<Option<Box<Rendering>>>; 2],
 }
 
 /// The headers of an answer as they were made for one moment, so that other hits of the moment copy them.
@@ -254,9 +254,10 @@ pub enum RenderedKind {
 }
 
 #[cold]
-fn render_anew(rendering: &RwLock<Option<Rendering>>, moment: u64, headers: HeaderMap) -> HeaderMap {
+fn render_anew(rendering: &RwLock<Option<Box<Rendering>>>, moment: u64, headers: HeaderMap) -> HeaderMap {
     let copy = headers.clone();
-    *rendering.write().unwrap_or_else(PoisonError::into_inner) = Some(Rendering { moment, headers });
+    *rendering.write().unwrap_or_else(PoisonError::into_inner) =
+        Some(Box::new(Rendering { moment, headers }));
     copy
 }
 

@@ -22,7 +22,7 @@ const SHARDS: usize = 16;
 /// a new tag is not kept.
 const GROUPS: usize = if cfg!(shuttle) { 4 } else { 1 << 14 };
 
-/// The moment before a fill, by which its entry is judged; see the [module docs](self).
+/// The moment before a fill, by which its entry is judged: the number of the last invalidation before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sequence(u64);
 

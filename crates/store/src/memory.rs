@@ -52,7 +52,8 @@ const PER_ENTRY: u64 = 160;
 impl MemoryStore {
     /// A store of at most `bytes` bytes. The least is 64 KiB.
     ///
-    /// One entry may take at most half of a shard: a quarter of a capacity below 16 MiB, and 4 MiB or more above.
+    /// One entry, its bookkeeping included, may take at most half of a shard: half of a capacity below 16 MiB, and at
+    /// least 4 MiB above.
     #[must_use]
     pub fn with_capacity(bytes: u64) -> Self {
         let bytes = bytes.max(64 << 10);

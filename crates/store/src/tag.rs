@@ -36,7 +36,7 @@ pub enum TagKind {
     Identity,
     /// All entries whose path is the text, or lies below it.
     Path,
-    /// All entries of exactly one path and query, under any host, header or identity.
+    /// All entries of one path and query, under any host, header or identity.
     Uri,
 }
 
@@ -112,12 +112,14 @@ impl Tag {
     /// How many segments of a path have a tag of their own.
     pub const PATH_DEPTH: usize = 8;
 
-    /// The tag of exactly this path and query.
+    /// The tag of this path and query, whatever the order of its parameters: an entry may be filled by one order and
+    /// answer another.
     #[must_use]
     pub fn uri(path_and_query: impl Into<Arc<str>>) -> Self {
+        let text = path_and_query.into();
         Self {
             kind: TagKind::Uri,
-            text: path_and_query.into(),
+            text: ordered(&text).unwrap_or(text),
         }
     }
 
@@ -138,6 +140,17 @@ impl Tag {
     pub fn id(&self) -> TagId {
         TagId::of(self.kind, &self.text)
     }
+}
+
+/// The same with its query parameters in order; `None` where they are.
+fn ordered(path_and_query: &str) -> Option<Arc<str>> {
+    let (path, query) = path_and_query.split_once('?')?;
+    let mut parameters: Vec<&str> = query.split('&').collect();
+    if parameters.is_sorted() {
+        return None;
+    }
+    parameters.sort_unstable();
+    Some(format!("{path}?{}", parameters.join("&")).into())
 }
 
 /// The prefixes of `path` that end at a segment, from the root (empty) down to at most [`Tag::PATH_DEPTH`] segments.
@@ -239,6 +252,13 @@ mod tests {
         assert!(Tag::paths_of(deep).any(|tag| tag == Tag::path("/1/2/3/4/5/6/7/8/9/10")));
         assert_eq!(Tag::paths_of(deep).count(), Tag::PATH_DEPTH + 1);
         assert_eq!(Tag::path(deep), Tag::path("/1/2/3/4/5/6/7/8"));
+    }
+
+    #[test]
+    fn the_order_of_parameters_makes_no_other_uri() {
+        assert_eq!(Tag::uri("/a?b=2&a=1&b=1"), Tag::uri("/a?a=1&b=1&b=2"));
+        assert_ne!(Tag::uri("/a?a=1"), Tag::uri("/a?a=1&a=1"));
+        assert_ne!(Tag::uri("/a?"), Tag::uri("/a"));
     }
 
     #[test]

@@ -1,0 +1,80 @@
+//! How entries are forgotten, and what is promised then.
+//!
+//! | Call | Forgets |
+//! |---|---|
+//! | [`invalidate_tag`](crate::Larder::invalidate_tag), [`invalidate_tags`](crate::Larder::invalidate_tags) | all entries with one of the tags |
+//! | [`invalidate_identity`](crate::Larder::invalidate_identity) | all entries of one identity |
+//! | [`invalidate_prefix`](crate::Larder::invalidate_prefix) | the path and all below it, by whole segments |
+//! | [`invalidate_uri`](crate::Larder::invalidate_uri) | one path and query, in any order of its parameters, without those the layer ignores; for every host, header and identity |
+//! | [`invalidate_all`](crate::Larder::invalidate_all) | everything |
+//!
+//! Each costs the same for one entry as for a million, and forgetting what nobody cached leaves nothing behind.
+//! [`Tag::layer`](crate::Tag::layer) in `invalidate_tag` forgets what one layer kept.
+//!
+//! # Where tags come from
+//!
+//! From the layer, for all its entries; from the handler, for what only it knows; and without asking from the URI, the
+//! path, the identity and the layer's name.
+//!
+//! ```
+//! use axum::{Json, Router, body::Body, extract::Path, response::IntoResponse, routing::get};
+//! use http::Request;
+//! use larder::{CacheHints, Larder};
+//! use tower::ServiceExt;
+//!
+//! async fn team(Path(id): Path<u32>) -> impl IntoResponse {
+//!     let owner = 7; // read with the team
+//!     (CacheHints::new().tag(format!("team:{id}")).tag(format!("owner:{owner}")), Json(id))
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), larder::Error> {
+//! let larder = Larder::in_memory(1 << 20);
+//! let app: Router = Router::new()
+//!     .route("/teams/{id}", get(team).layer(larder.hot_cache("teams").tag("teams")));
+//! let ask = || async {
+//!     let request = Request::get("/teams/1").body(Body::empty()).unwrap();
+//!     app.clone().oneshot(request).await.unwrap().headers()["x-cache"].clone()
+//! };
+//!
+//! assert_eq!(ask().await, "MISS");
+//! assert_eq!(ask().await, "HIT");
+//! larder.invalidate_tag("owner:7").await?;
+//! assert_eq!(ask().await, "MISS");
+//! larder.invalidate_prefix("/teams").await?;
+//! assert_eq!(ask().await, "MISS");
+//! larder.invalidate_prefix("/team").await?; // not a whole segment of /teams/1
+//! larder.invalidate_tag("/teams").await?; // a name of yours: not the path
+//! assert_eq!(ask().await, "HIT");
+//! # Ok(()) }
+//! ```
+//!
+//! # The promise
+//!
+//! When the call returns `Ok`, no request that arrives later in this process is answered with a response whose making
+//! began before the call. That holds for
+//!
+//! - entries in the store;
+//! - **fills under way**: the handler may have read the old data, so what it makes is not kept (its own answer says
+//!   `detail=stamp`), and requests that arrive after the call do not wait for it;
+//! - tags that the handler names only in its response;
+//! - stale answers: [`stale_while_revalidate`](crate::CacheLayer::stale_while_revalidate) and
+//!   [`stale_if_error`](crate::CacheLayer::stale_if_error) do not serve what was forgotten.
+//!
+//! Invalidations know no clock: none is lost to two of them in one millisecond.
+//!
+//! # Its limits
+//!
+//! - **Commit first.** Invalidate after the transaction committed. A handler that starts between your call and your
+//!   commit reads the old data and is kept.
+//! - **Read from where you wrote.** A handler that reads from a replica may see the old data after your commit. Then
+//!   invalidate again when the replica has caught up, or give the layer a short lifetime.
+//! - **One process.** Other instances have stores of their own and learn nothing of the call.
+//! - **Copies elsewhere.** What was sent with `max-age` stays in browsers and proxies until it ends. The presets other
+//!   than `static_cache` send `no-cache`, so clients ask each time.
+//! - **Requests that were there before.** One that arrived before the call returned may get either.
+//! - **An error is "unknown".** The entries may or may not be gone. Repeat the call, or
+//!   [switch the layers off](crate::Larder::set_enabled). The embedded store does not fail.
+//!
+//! [`Invalidated::known`](crate::Invalidated) says how many of the tags were carried by an entry: zero for a tag that
+//! ought to be in use is a sign of a misspelling.
