@@ -3,10 +3,11 @@
 use std::fmt;
 
 use http::{Response, StatusCode};
-use larder_store::{Entry, Timestamp};
+use larder_store::Timestamp;
 
 use crate::body::Body;
 use crate::cache_status::CacheStatus;
+use crate::cached::Cached;
 use crate::engine::{Engine, Switch};
 use crate::headers::{self, Asker};
 use crate::metrics::{Metrics, rare};
@@ -20,9 +21,6 @@ pub(crate) struct Built {
     pub(crate) metrics: Metrics,
     switch: Switch,
 }
-
-/// One hit in so many is timed: two looks at the clock would cost more than the rest of it.
-const SAMPLE: u32 = 64;
 
 impl Built {
     pub(crate) fn new(engine: Engine, policy: Policy, switch: Switch) -> Self {
@@ -43,16 +41,16 @@ impl Built {
     #[inline]
     pub(crate) fn answer_hit<B: http_body::Body>(
         &self,
-        entry: &Entry,
+        entry: &Cached,
         asker: Asker<'_>,
         now: Timestamp,
-    ) -> Option<Response<Body<B>>> {
-        let stored = entry.response()?;
-        let response = headers::hit(entry, stored, &self.policy, asker, now);
+    ) -> Response<Body<B>> {
+        let stored = entry.response();
+        let response = headers::hit(entry.entry(), stored, &self.policy, asker, now);
         let name = &self.policy.name;
         self.metrics.outcome(name, Outcome::HitL1);
         self.metrics
-            .saved(name, entry.lifetime.load_ms, stored.body.len());
+            .saved(name, entry.entry().lifetime.load_ms, stored.body.len());
         if asker.asked.conditional {
             self.metrics.conditional(
                 name,
@@ -60,31 +58,27 @@ impl Built {
                 stored.body.len(),
             );
         }
-        if fastrand::u32(..SAMPLE) == 0 {
-            let took = self.engine.core().clock.now().since(now);
-            self.metrics.sample(name, took, entry.lifetime.age_ms(now));
-        }
-        Some(response)
+        response
     }
 
     /// An answer from an entry that is no fresh hit, counted.
     pub(crate) fn answer<B: http_body::Body>(
         &self,
-        entry: &Entry,
+        entry: &Cached,
         asker: Asker<'_>,
         now: Timestamp,
         outcome: Outcome,
         status: &CacheStatus,
-    ) -> Option<Response<Body<B>>> {
-        let stored = entry.response()?;
-        let response = headers::from_entry(entry, stored, &self.policy, asker, now, outcome, status);
+    ) -> Response<Body<B>> {
+        let stored = entry.response();
+        let response = headers::from_entry(entry.entry(), stored, &self.policy, asker, now, outcome, status);
         self.count(outcome);
         if asker.asked.conditional {
             let unchanged = response.status() == StatusCode::NOT_MODIFIED;
             self.metrics
                 .conditional(&self.policy.name, unchanged, stored.body.len());
         }
-        Some(response)
+        response
     }
 
     pub(crate) fn count(&self, outcome: Outcome) {

@@ -8,12 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use larder_store::{
-    Answer, Clock, Flights, Forgotten, Key, SharedEntry, Size, Store, StoreError, StoreErrorKind, Strength,
-    Tag, TagKind, Timestamp, VaryNames,
+    Answer, Capture, Clock, Entry, Flights, Forgotten, Key, Put, Size, Store, StoreError, StoreErrorKind,
+    Strength, Tag, TagKind, Timestamp, VaryNames,
 };
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use crate::cached::Cached;
 use crate::metrics::rare;
 use crate::presets::PresetTtls;
 use crate::tasks::Tasks;
@@ -30,7 +31,7 @@ pub(crate) enum Flight {
 /// What a fill made.
 #[derive(Debug, Clone)]
 pub(crate) struct Made {
-    pub(crate) entry: SharedEntry,
+    pub(crate) entry: Cached,
     /// The key under which it is kept.
     pub(crate) key: Key,
     /// The request headers by which it varies.
@@ -220,6 +221,15 @@ impl Engine {
 }
 
 impl Core {
+    /// Keeps an entry; `None` when the store did not answer in time.
+    pub(crate) async fn put(&self, key: Key, entry: Entry, capture: Capture) -> Option<Put> {
+        let answer = match self.store.put(key, entry, capture) {
+            Answer::Ready(put) => Answer::Ready(Ok(put)),
+            Answer::Later(put) => Answer::Later(Box::pin(async move { Ok(put.await) })),
+        };
+        self.ask(answer).await.ok()
+    }
+
     /// How long a write to the store may take where nobody waits for it.
     pub(crate) const fn write_timeout(&self) -> Duration {
         self.limits.invalidation_timeout

@@ -11,15 +11,16 @@ use http::{HeaderMap, Request, Response, StatusCode, response};
 use http_body::{Body as _, Frame};
 use larder_etag::Validators;
 use larder_store::{
-    Capture, Content, Entry, Kept, Key, Leader, Lifetime, Put, SharedEntry, StoredResponse, Tag, Timestamp,
-    VaryNames,
+    Capture, Content, Entry, Kept, Key, Leader, Lifetime, StoredResponse, Tag, Timestamp, VaryNames,
 };
+use tokio::time::timeout;
 use tower_service::Service;
 
 use crate::admit::{self, Asked};
 use crate::body::{Body, Copy, Read, into_bytes};
 use crate::built::Built;
 use crate::cache_status::CacheStatus;
+use crate::cached::Cached;
 use crate::engine::{Core, Flight, FlightKey, Made};
 use crate::freshness::{self, Load};
 use crate::headers::{self, Asker};
@@ -37,7 +38,7 @@ pub(crate) struct Fill {
     /// The stamps as they were before it. Without them nothing is kept.
     pub(crate) capture: Option<Capture>,
     /// A stale entry that may stand in for a handler that fails.
-    pub(crate) fallback: Option<SharedEntry>,
+    pub(crate) fallback: Option<Cached>,
     /// Why the cache could not answer.
     pub(crate) reason: MissReason,
 }
@@ -219,27 +220,22 @@ impl Making {
         body: Bytes,
     ) -> Response<Body<B>> {
         let layer = Arc::clone(&self.layer);
-        let made = recipe.keep(&parts, body, self.leader.take()).await;
+        let Some((entry, kept)) = recipe.keep(&parts, body.clone(), self.leader.take()).await else {
+            return self.pass(parts, Body::full(body), UncacheableReason::StoreError);
+        };
         let now = layer.engine.core().clock.now();
         let status = self.status(parts.status);
-        let (outcome, status) = match made.kept {
-            Kept::Stored => (Outcome::Miss, status.stored().ttl(&made.entry.lifetime, now)),
-            Kept::RejectedStamp => (
-                Outcome::Uncacheable,
-                self.uncacheable(status, UncacheableReason::Stamp),
-            ),
-            Kept::RejectedSize => (
-                Outcome::Uncacheable,
-                self.uncacheable(status, UncacheableReason::TooLarge),
-            ),
-            _ => (
-                Outcome::Uncacheable,
-                self.uncacheable(status, UncacheableReason::StoreError),
-            ),
+        let not = match kept {
+            Kept::Stored => None,
+            Kept::RejectedStamp => Some(UncacheableReason::Stamp),
+            Kept::RejectedSize => Some(UncacheableReason::TooLarge),
+            _ => Some(UncacheableReason::StoreError),
         };
-        let mut response = layer
-            .answer(&made.entry, self.asker(), now, outcome, &status)
-            .unwrap_or_else(|| unreachable!("a response was put"));
+        let (outcome, status) = match not {
+            None => (Outcome::Miss, status.stored().ttl(&entry.entry().lifetime, now)),
+            Some(reason) => (Outcome::Uncacheable, self.uncacheable(status, reason)),
+        };
+        let mut response = layer.answer(&entry, self.asker(), now, outcome, &status);
         // What the handler told the layers around goes on, this time: the handler ran.
         *response.extensions_mut() = parts.extensions;
         response
@@ -275,6 +271,9 @@ impl Making {
                 rare::uncacheable(&layer.policy.name, reason);
                 tracing::debug!(cache = &*layer.policy.name, reason = reason.as_str(), "not kept");
                 if let Some(leader) = leader {
+                    let core = layer.engine.core();
+                    core.loners
+                        .mark(key::loner_hash(&recipe.primary), core.clock.now());
                     leader.release();
                 }
             }
@@ -327,7 +326,7 @@ impl Making {
         if let Some(failure) = failure {
             status = status.fwd_status(failure);
         }
-        let age = now.since(entry.lifetime.received);
+        let age = now.since(entry.entry().lifetime.received);
         rare::stale_served(&self.layer.policy.name, "error", age);
         self.finished(if failure.is_some() {
             "error_status"
@@ -335,8 +334,10 @@ impl Making {
             "error"
         });
         let status = status.detail("stale_if_error");
-        self.layer
-            .answer(&entry, self.asker(), now, Outcome::StaleError, &status)
+        Some(
+            self.layer
+                .answer(&entry, self.asker(), now, Outcome::StaleError, &status),
+        )
     }
 
     fn status(&self, status: StatusCode) -> CacheStatus {
@@ -387,15 +388,17 @@ struct Recipe {
 const LISTS: usize = 4;
 
 impl Recipe {
-    /// Keeps the response, and gives it to those who wait.
-    async fn keep(self, head: &response::Parts, body: Bytes, leader: Lead) -> Put {
+    /// Keeps the response, and gives it to those who wait. `None` when the store did not answer.
+    async fn keep(self, head: &response::Parts, body: Bytes, leader: Lead) -> Option<(Cached, Kept)> {
         let layer = Arc::clone(&self.layer);
         let core = layer.engine.core();
         let (headers, generated) = headers::stored_headers(head, &layer.policy, &body);
         let length = body.len();
         let stored = StoredResponse::new(head.status, &headers, body).with_generated_etag(generated);
         let entry = Entry::new(self.lifetime, Content::Response(stored), self.tags.clone());
-        let put = core.store.put(self.key.clone(), entry, self.capture).wait().await;
+        // Were it not answered, `leader` is dropped here, and another of those who wait works.
+        let put = core.put(self.key.clone(), entry, self.capture).await?;
+        let entry = Cached::of(put.entry)?;
         if put.kept == Kept::Stored && !self.names.is_empty() {
             self.mark_variants(core).await;
         }
@@ -403,13 +406,13 @@ impl Recipe {
         core.loners.clear(key::loner_hash(&self.primary));
         if let Some(leader) = leader {
             let made = Made {
-                entry: Arc::clone(&put.entry),
+                entry: entry.clone(),
                 key: self.key,
                 names: self.names,
             };
             leader.land(Flight::Made(made));
         }
-        put
+        Some((entry, put.kept))
     }
 
     /// Leaves the mark under the primary key that leads to the variants.
@@ -426,10 +429,7 @@ impl Recipe {
             Content::Variants(lists.into()),
             vec![Tag::layer(self.layer.policy.name.clone())],
         );
-        core.store
-            .put(self.primary.clone(), mark, self.capture)
-            .wait()
-            .await;
+        core.put(self.primary.clone(), mark, self.capture).await;
     }
 }
 
@@ -440,7 +440,15 @@ fn now_or_in_background(core: &Arc<Core>, work: impl Future<Output = ()> + Send 
         return;
     }
     if let Some(permit) = core.tasks.permit() {
-        core.tasks.spawn(permit, core.write_timeout(), work);
+        let limit = core.write_timeout();
+        core.tasks.spawn(permit, async move {
+            if timeout(limit, work).await.is_err() {
+                tracing::warn!(
+                    limit_ms = limit.as_millis(),
+                    "the store took too long to keep a response"
+                );
+            }
+        });
     }
 }
 

@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use http::{Method, Request, Response};
-use larder_store::{Capture, Key, Landing, Role, SharedEntry, Timestamp, Validity, VaryNames};
-use tokio::time::{Instant, timeout_at};
+use larder_store::{Capture, Key, Landing, Role, Timestamp, Validity, VaryNames};
+use tokio::time::{Instant, timeout, timeout_at};
 use tower_service::Service;
 use tracing::Instrument;
 
@@ -14,6 +14,7 @@ use crate::admit::{self, Asked};
 use crate::body::Body;
 use crate::built::Built;
 use crate::cache_status::CacheStatus;
+use crate::cached::Cached;
 use crate::engine::{Flight, FlightKey};
 use crate::fill::{self, Fill};
 use crate::freshness::{Freshness, freshness, refresh_early};
@@ -21,7 +22,7 @@ use crate::headers::Asker;
 use crate::identity::{Scope, Verdict};
 use crate::key;
 use crate::locate::{self, Found, Located};
-use crate::metrics::rare;
+use crate::metrics::{Metrics, rare};
 use crate::policy::Policy;
 use crate::status::{BypassReason, MissReason, Outcome};
 use crate::tags;
@@ -30,13 +31,13 @@ use crate::trip::Trip;
 /// What is done with a request.
 pub(crate) enum Decision {
     /// Answer with this entry.
-    Hit(SharedEntry),
+    Hit(Cached),
     /// Answer with this entry, and replace it in the background before it expires.
-    HitAndRefresh(SharedEntry),
+    HitAndRefresh(Cached),
     /// Answer with this stale entry, and replace it in the background.
-    Stale(SharedEntry),
+    Stale(Cached),
     /// Ask the handler; the stale entry may stand in for it if it fails.
-    Fill(MissReason, Option<SharedEntry>),
+    Fill(MissReason, Option<Cached>),
 }
 
 /// **The one place that decides**: what was found, and what it is worth now.
@@ -46,9 +47,9 @@ pub(crate) fn decide(found: Found, policy: &Policy, now: Timestamp) -> Decision 
         Found::Entry { entry, soft } => (entry, soft),
         Found::Nothing(reason) => return Decision::Fill(reason, None),
     };
-    match freshness(&entry.lifetime, now, soft) {
+    match freshness(&entry.entry().lifetime, now, soft) {
         Freshness::Fresh => match policy.early_refresh {
-            Some(beta) if refresh_early(&entry.lifetime, now, beta, 1.0 - fastrand::f64()) => {
+            Some(beta) if refresh_early(&entry.entry().lifetime, now, beta, 1.0 - fastrand::f64()) => {
                 Decision::HitAndRefresh(entry)
             }
             _ => Decision::Hit(entry),
@@ -67,18 +68,26 @@ pub(crate) fn hit_at_once<ReqB, ResB: http_body::Body>(
     asked: Asked,
 ) -> Option<Response<Body<ResB>>> {
     let core = layer.engine.core();
+    let timer = Metrics::timer();
     let key = key::of_request(request, &layer.policy, None);
     let located = locate::at_once(core, &key, request.headers())?;
     let now = core.clock.now();
     match decide(located.found, &layer.policy, now) {
-        Decision::Hit(entry) => layer.answer_hit(
-            &entry,
-            Asker {
-                asked,
-                headers: request.headers(),
-            },
-            now,
-        ),
+        Decision::Hit(entry) => {
+            if let Some(began) = timer {
+                layer
+                    .metrics
+                    .sample(&layer.policy.name, began, entry.entry().lifetime.age_ms(now));
+            }
+            Some(layer.answer_hit(
+                &entry,
+                Asker {
+                    asked,
+                    headers: request.headers(),
+                },
+                now,
+            ))
+        }
         _ => None,
     }
 }
@@ -150,20 +159,25 @@ where
     /// Looks the entry up, and does what was decided.
     async fn round(self, primary: &Key, until: Instant) -> Round<S, ReqB, ResB, S::Error> {
         let core = self.layer.engine.core();
+        let timer = Metrics::timer();
         let Located { found, varies } = locate::wait(core, primary.as_bytes(), self.request.headers()).await;
         let now = core.clock.now();
         let (reason, fallback) = match decide(found, &self.layer.policy, now) {
-            Decision::Hit(entry) => match self.layer.answer_hit(&entry, self.asker(), now) {
-                Some(response) => return Ok(ControlFlow::Break(response)),
-                None => (MissReason::Absent, None),
-            },
+            Decision::Hit(entry) => {
+                if let Some(began) = timer {
+                    let age_ms = entry.entry().lifetime.age_ms(now);
+                    self.layer.metrics.sample(&self.layer.policy.name, began, age_ms);
+                }
+                return Ok(ControlFlow::Break(self.layer.answer_hit(
+                    &entry,
+                    self.asker(),
+                    now,
+                )));
+            }
             Decision::HitAndRefresh(entry) => {
                 let response = self.layer.answer_hit(&entry, self.asker(), now);
                 self.refresh(primary.clone(), varies, "early").await;
-                return Ok(response.map_or_else(
-                    || unreachable!("only responses are decided on"),
-                    ControlFlow::Break,
-                ));
+                return Ok(ControlFlow::Break(response));
             }
             Decision::Stale(entry) => {
                 let response = self.stale(&entry, now);
@@ -230,7 +244,7 @@ where
                 let valid = match &flight {
                     // An invalidation may have come after this request joined; and some tags are known only now.
                     Flight::Made(made) => matches!(
-                        core.ask(core.store.validity(&made.entry)).await,
+                        core.ask(core.store.validity(made.entry.shared())).await,
                         Ok(Validity::Valid)
                     ),
                     Flight::Failed => true,
@@ -259,9 +273,10 @@ where
                 let status = CacheStatus::forwarded(MissReason::Expired)
                     .detail("stale_if_error")
                     .collapsed();
-                return self
-                    .layer
-                    .answer(entry, self.asker(), now, Outcome::StaleError, &status);
+                return Some(
+                    self.layer
+                        .answer(entry, self.asker(), now, Outcome::StaleError, &status),
+                );
             }
         };
         let fits = made.names.is_empty()
@@ -271,17 +286,18 @@ where
             return None;
         }
         let status = CacheStatus::forwarded(fill.reason).collapsed();
-        self.layer
-            .answer(&made.entry, self.asker(), now, Outcome::Coalesced, &status)
+        Some(
+            self.layer
+                .answer(&made.entry, self.asker(), now, Outcome::Coalesced, &status),
+        )
     }
 
-    fn stale(&self, entry: &SharedEntry, now: Timestamp) -> Response<Body<ResB>> {
-        let status = CacheStatus::hit(&entry.lifetime, now).detail("stale_while_revalidate");
-        rare::stale_served(&self.layer.policy.name, "swr", now.since(entry.lifetime.received));
-        let response = self
-            .layer
-            .answer(entry, self.asker(), now, Outcome::StaleSwr, &status);
-        response.unwrap_or_else(|| unreachable!("only responses are decided on"))
+    fn stale(&self, entry: &Cached, now: Timestamp) -> Response<Body<ResB>> {
+        let lifetime = &entry.entry().lifetime;
+        let status = CacheStatus::hit(lifetime, now).detail("stale_while_revalidate");
+        rare::stale_served(&self.layer.policy.name, "swr", now.since(lifetime.received));
+        self.layer
+            .answer(entry, self.asker(), now, Outcome::StaleSwr, &status)
     }
 
     /// Fills in the background, with this request, which was answered from the cache: nobody waits for it.
@@ -315,16 +331,18 @@ where
             reason: MissReason::Expired,
         };
         let span = tracing::debug_span!("larder_refresh", cache = &*layer.policy.name, trigger);
-        let limit = layer.policy.background_timeout;
         let name = Arc::clone(&layer.policy.name);
+        let limit = layer.policy.background_timeout;
         let work = async move {
-            let result = match fill::run_in_background(self, fill, leader).await {
-                Ok(()) => "ok",
-                Err(()) => "error",
+            let result = match timeout(limit, fill::run_in_background(self, fill, leader)).await {
+                Ok(Ok(())) => "ok",
+                Ok(Err(())) => "error",
+                Err(_) => "timeout",
             };
             rare::refresh(&name, trigger, result);
+            tracing::debug!(result, "refreshed");
         };
-        core.tasks.spawn(permit, limit, work.instrument(span));
+        core.tasks.spawn(permit, work.instrument(span));
     }
 
     /// Runs the handler without the store, under the limit on such runs.

@@ -43,6 +43,7 @@ mod body;
 mod built;
 mod cache_control;
 mod cache_status;
+mod cached;
 mod engine;
 mod fill;
 mod flow;

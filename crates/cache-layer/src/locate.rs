@@ -3,6 +3,7 @@
 use http::HeaderMap;
 use larder_store::{Answer, Content, Lookup, SharedEntry, StoreError, VaryNames};
 
+use crate::cached::Cached;
 use crate::engine::Core;
 use crate::key::{self, KeyBytes};
 use crate::status::MissReason;
@@ -13,7 +14,7 @@ pub(crate) enum Found {
     /// A response, and whether it was forgotten softly.
     Entry {
         /// The entry.
-        entry: SharedEntry,
+        entry: Cached,
         /// Stale however young.
         soft: bool,
     },
@@ -79,16 +80,22 @@ fn ready<T>(answer: Answer<T>) -> Option<T> {
 /// A response or nothing; or the mark that there are several, each under a key of its own.
 #[inline]
 fn split(lookup: Result<Lookup, StoreError>) -> Result<Found, SharedEntry> {
-    match lookup {
-        Ok(Lookup::Found(entry) | Lookup::Stale(entry)) if matches!(entry.content, Content::Variants(_)) => {
-            Err(entry)
-        }
-        Ok(Lookup::Found(entry)) => Ok(Found::Entry { entry, soft: false }),
-        Ok(Lookup::Stale(entry)) => Ok(Found::Entry { entry, soft: true }),
-        Ok(Lookup::Forgotten) => Ok(Found::Nothing(MissReason::Tag)),
-        Ok(_) => Ok(Found::Nothing(MissReason::Absent)),
-        Err(_) => Ok(Found::Nothing(MissReason::TierError)),
+    let (entry, soft) = match lookup {
+        Ok(Lookup::Found(entry)) => (entry, false),
+        Ok(Lookup::Stale(entry)) => (entry, true),
+        Ok(Lookup::Forgotten) => return Ok(Found::Nothing(MissReason::Tag)),
+        Ok(_) => return Ok(Found::Nothing(MissReason::Absent)),
+        Err(_) => return Ok(Found::Nothing(MissReason::TierError)),
+    };
+    if matches!(entry.content, Content::Variants(_)) {
+        return Err(entry);
     }
+    Ok(
+        Cached::of(entry).map_or(Found::Nothing(MissReason::Absent), |entry| Found::Entry {
+            entry,
+            soft,
+        }),
+    )
 }
 
 fn variants(marker: &SharedEntry) -> &[VaryNames] {
@@ -101,7 +108,7 @@ fn variants(marker: &SharedEntry) -> &[VaryNames] {
 /// The best of several variants: the one that was received last (RFC 9111 §4.1).
 #[derive(Default)]
 struct Choice {
-    best: Option<(SharedEntry, bool)>,
+    best: Option<(Cached, bool)>,
     failed: bool,
     forgotten: bool,
 }
@@ -113,7 +120,7 @@ impl Choice {
                 let newer = self
                     .best
                     .as_ref()
-                    .is_none_or(|(best, _)| best.lifetime.received < entry.lifetime.received);
+                    .is_none_or(|(best, _)| best.entry().lifetime.received < entry.entry().lifetime.received);
                 if newer {
                     self.best = Some((entry, soft));
                 }

@@ -41,28 +41,16 @@ impl Tasks {
         Some(Permit { runtime, permit })
     }
 
-    /// Runs `work` in the background until it ends, its time is over, or the engine is shut down. When it is cut off
-    /// it is dropped, and with it whatever others wait for.
-    pub(crate) fn spawn(
-        &self,
-        permit: Permit,
-        limit: Duration,
-        work: impl Future<Output = ()> + Send + 'static,
-    ) {
+    /// Runs `work`, which has a limit of its own, in the background until it ends or the engine is shut down. When it is
+    /// cut off it is dropped, and with it whatever others wait for.
+    pub(crate) fn spawn(&self, permit: Permit, work: impl Future<Output = ()> + Send + 'static) {
         let stop = self.stop.clone();
         let Permit { runtime, permit } = permit;
-        self.tracker.spawn_on(
-            async move {
-                let _permit = permit;
-                if let Some(Err(_)) = stop.run_until_cancelled(timeout(limit, work)).await {
-                    tracing::warn!(
-                        limit_ms = limit.as_millis(),
-                        "a background fill took too long and was stopped"
-                    );
-                }
-            },
-            &runtime,
-        );
+        let owned = async move {
+            let _permit = permit;
+            stop.run_until_cancelled(work).await;
+        };
+        self.tracker.spawn_on(owned, &runtime);
     }
 
     pub(crate) async fn idle(&self) {

@@ -1,0 +1,32 @@
+//! An entry that is a response: checked once, where it is found or made.
+
+use larder_store::{Content, Entry, SharedEntry, StoredResponse};
+
+/// An entry whose content is a response.
+#[derive(Debug, Clone)]
+pub(crate) struct Cached(SharedEntry);
+
+impl Cached {
+    /// `entry`, if it is a response.
+    #[inline]
+    pub(crate) fn of(entry: SharedEntry) -> Option<Self> {
+        matches!(entry.content, Content::Response(_)).then_some(Self(entry))
+    }
+
+    #[inline]
+    pub(crate) fn entry(&self) -> &Entry {
+        &self.0
+    }
+
+    pub(crate) const fn shared(&self) -> &SharedEntry {
+        &self.0
+    }
+
+    #[inline]
+    pub(crate) fn response(&self) -> &StoredResponse {
+        match &self.0.content {
+            Content::Response(response) => response,
+            _ => unreachable!("`of` lets nothing else in, and an entry never changes"),
+        }
+    }
+}
