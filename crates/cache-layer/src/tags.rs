@@ -12,10 +12,9 @@ pub(crate) fn known<B>(request: &Request<B>, policy: &Policy, identity: Option<&
     let uri = client_uri(request);
     let mut tags = Vec::with_capacity(policy.tags.len() + 8);
     tags.push(Tag::layer(policy.name.clone()));
-    tags.push(Tag::uri(
+    tags.extend(Tag::of_target(
         uri.path_and_query().map_or("/", |target| target.as_str()),
     ));
-    tags.extend(Tag::paths_of(uri.path()));
     tags.extend(identity.map(Identity::tag));
     tags.extend(policy.tags.iter().cloned());
     tags

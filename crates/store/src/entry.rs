@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::clock::{Timestamp, millis};
@@ -144,7 +144,8 @@ pub struct StoredResponse {
     /// Whether the `ETag` among the headers was made here, of the body, and not by the handler.
     pub generated_etag: bool,
     headers: Box<[(HeaderName, HeaderValue)]>,
-    rendering: RwLock<Option<Rendering>>,
+    /// Apart, because most entries are never asked for again.
+    rendering: RwLock<Option<Box<Rendering>>>,
 }
 
 /// The headers of an answer as they were made for one moment, so that other hits of the moment copy them.
@@ -159,11 +160,11 @@ impl StoredResponse {
     #[must_use]
     pub fn new(status: StatusCode, headers: &HeaderMap, body: Bytes) -> Self {
         let length = headers.values().map(HeaderValue::len).sum();
-        let mut values = BytesMut::with_capacity(length);
+        let mut values = Vec::with_capacity(length);
         headers
             .values()
             .for_each(|value| values.extend_from_slice(value.as_bytes()));
-        let mut values = values.freeze();
+        let mut values = Bytes::from(values);
         let headers = headers
             .iter()
             .map(|(name, value)| {
@@ -230,9 +231,13 @@ impl StoredResponse {
 
     #[cold]
     fn render_anew(&self, moment: u64, headers: HeaderMap) -> HeaderMap {
-        let copy = headers.clone();
-        *self.rendering.write().unwrap_or_else(PoisonError::into_inner) = Some(Rendering { moment, headers });
-        copy
+        // A copy has no room to spare: it is what stays.
+        let rendering = Rendering {
+            moment,
+            headers: headers.clone(),
+        };
+        *self.rendering.write().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(rendering));
+        headers
     }
 
     fn overhead(&self) -> usize {
