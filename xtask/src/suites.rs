@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use crate::failure::Outcome;
 use crate::metadata::Metadata;
-use crate::mutants::{self, MUTANTS, Mutant};
+use crate::mutants::{self, CONDITIONS, MUTANTS, Mutant};
 use crate::run::Run;
 use crate::step::Step;
 use crate::{flag, tools};
@@ -17,10 +17,16 @@ struct Model {
     test: &'static str,
 }
 
-const MODELS: &[Model] = &[Model {
-    package: "larder-store",
-    test: "flight_shuttle",
-}];
+const MODELS: &[Model] = &[
+    Model {
+        package: "larder-store",
+        test: "flight_shuttle",
+    },
+    Model {
+        package: "larder-store",
+        test: "ledger_shuttle",
+    },
+];
 
 /// Libraries, programs, tests and examples. Not `--all-targets`: that would run the benches as tests.
 const KINDS: [&str; 4] = ["--lib", "--bins", "--tests", "--examples"];
@@ -40,7 +46,10 @@ pub(crate) fn perform(run: &mut Run, metadata: &Metadata, fast: bool) -> Outcome
         run.perform(MODELS.iter().map(|model| model_checked(metadata, model)));
         run.check("mutants listed", || mutants::check(metadata));
         for mutant in MUTANTS {
-            run.perform([mutated(metadata, mutant)?]);
+            run.perform([mutated(metadata, mutant, "mutant")?]);
+        }
+        for condition in CONDITIONS {
+            run.perform([mutated(metadata, condition, "condition")?]);
         }
     }
     Ok(())
@@ -70,10 +79,10 @@ fn model_checked(metadata: &Metadata, model: &Model) -> Step {
     under_shuttle(step, &metadata.target)
 }
 
-fn mutated(metadata: &Metadata, mutant: &Mutant) -> Outcome<Step> {
+fn mutated(metadata: &Metadata, mutant: &Mutant, kind: &str) -> Outcome<Step> {
     let Mutant { package, test, name } = mutant;
     let step = Step::cargo(
-        format!("mutant {name}"),
+        format!("{kind} {name}"),
         120,
         &["test", "--package", package, "--test", test],
     )

@@ -10,7 +10,7 @@ use larder_etag::{
     EntityTag, HttpDate, Multipart, Precondition, RangeOutcome, Validators, evaluate, evaluate_range,
     not_modified_headers, unsatisfied_range,
 };
-use larder_store::{Entry, Lifetime, RenderedKind, StoredResponse, Timestamp};
+use larder_store::{Entry, Lifetime, StoredResponse, Timestamp};
 
 use crate::admit::Asked;
 use crate::body::Body;
@@ -67,13 +67,11 @@ pub(crate) fn hit<B: http_body::Body>(
     if asker.asked.conditional && stored.status == StatusCode::OK {
         let precondition = evaluate(&asker.method(), asker.headers, &validators(stored));
         if precondition == Precondition::NotModified {
-            let headers = stored.rendered(RenderedKind::NotModified, moment, || {
-                bodiless(precondition, &whole())
-            });
+            let headers = stored.rendered(moment, whole, |headers| bodiless(precondition, headers));
             return empty(StatusCode::NOT_MODIFIED, headers);
         }
     }
-    let headers = stored.rendered(RenderedKind::Whole, moment, whole);
+    let headers = stored.rendered(moment, whole, HeaderMap::clone);
     if asker.asked.conditional | asker.asked.range | asker.asked.head {
         return special(stored, headers, asker);
     }

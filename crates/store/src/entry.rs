@@ -3,12 +3,15 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::clock::{Timestamp, millis};
 use crate::ledger::{Stamps, Validity};
 use crate::tag::Tag;
+
+/// What an allocator adds to a piece of memory: a header, and half of what it rounds up to.
+const PIECE: usize = 16;
 
 /// What a store keeps under a key.
 #[derive(Debug)]
@@ -66,22 +69,29 @@ impl Entry {
     }
 
     /// The memory that the entry takes beyond its body, in bytes; an estimate that errs on the high side.
+    ///
+    /// It counts what an allocator adds, and the headers that the entry will keep once it was asked for.
     #[must_use]
     pub fn overhead(&self) -> usize {
-        // A record of a tag, its place in the table and the reference to it.
-        const PER_TAG: usize = 128;
         let content = match &self.content {
             Content::Response(response) => response.overhead(),
-            Content::Variants(all) => all.iter().map(|names| 16 + names.len() * 64).sum(),
+            Content::Variants(all) => all.iter().map(|names| 16 + PIECE + names.len() * 64).sum(),
         };
-        size_of::<Self>()
-            + content
-            + self
-                .tags
-                .iter()
-                .map(|tag| size_of::<Tag>() + tag.as_str().len())
-                .sum::<usize>()
-            + self.tags.len() * PER_TAG
+        size_of::<Self>() + 4 * PIECE + content + self.tags_overhead()
+    }
+
+    fn tags_overhead(&self) -> usize {
+        // The record of a tag, its place in the table, the reference to it, and the tag.
+        const PER_TAG: usize = 40 + PIECE + 24 + 8 + size_of::<Tag>();
+        let mut last = None;
+        let texts = self.tags.iter().map(|tag| {
+            let text = match last.replace(tag) {
+                Some(last) if tag.shares_text(last) => 0,
+                _ => 16 + PIECE + tag.text_len(),
+            };
+            text + PER_TAG
+        });
+        texts.sum()
     }
 
     /// The bytes of the body.
@@ -144,8 +154,8 @@ pub struct StoredResponse {
     /// Whether the `ETag` among the headers was made here, of the body, and not by the handler.
     pub generated_etag: bool,
     headers: Box<[(HeaderName, HeaderValue)]>,
-    /// One for whole answers, one for those that say that nothing changed.
-    rendering: [RwLock<Option<Box<Rendering>>>; 2],
+    /// Apart, because most entries are never asked for again.
+    rendering: RwLock<Option<Box<Rendering>>>,
 }
 
 /// The headers of an answer as they were made for one moment, so that other hits of the moment copy them.
@@ -160,11 +170,11 @@ impl StoredResponse {
     #[must_use]
     pub fn new(status: StatusCode, headers: &HeaderMap, body: Bytes) -> Self {
         let length = headers.values().map(HeaderValue::len).sum();
-        let mut values = BytesMut::with_capacity(length);
+        let mut values = Vec::with_capacity(length);
         headers
             .values()
             .for_each(|value| values.extend_from_slice(value.as_bytes()));
-        let mut values = values.freeze();
+        let mut values = Bytes::from(values);
         let headers = headers
             .iter()
             .map(|(name, value)| {
@@ -212,53 +222,61 @@ impl StoredResponse {
         map
     }
 
-    /// The headers of an answer of `kind` at `moment`: what `render` made for that moment, made once and then copied.
+    /// The headers of an answer at `moment`: what `render` made for that moment, made once, and then `read` by each hit.
     ///
     /// The headers of a hit differ from the last hit's only as the clock moves on (`Age`, `Cache-Status`), so the
     /// caller names the moment by what they depend on.
     #[inline]
-    pub fn rendered(&self, kind: RenderedKind, moment: u64, render: impl FnOnce() -> HeaderMap) -> HeaderMap {
-        let rendering = &self.rendering[kind as usize];
+    pub fn rendered<R>(
+        &self,
+        moment: u64,
+        render: impl FnOnce() -> HeaderMap,
+        read: impl FnOnce(&HeaderMap) -> R,
+    ) -> R {
         {
-            let last = rendering.read().unwrap_or_else(PoisonError::into_inner);
+            let last = self.rendering.read().unwrap_or_else(PoisonError::into_inner);
             if let Some(last) = &*last
                 && last.moment == moment
             {
-                return last.headers.clone();
+                return read(&last.headers);
             }
         }
-        render_anew(rendering, moment, render())
+        let headers = render();
+        let result = read(&headers);
+        self.keep_rendering(moment, &headers);
+        result
+    }
+
+    #[cold]
+    fn keep_rendering(&self, moment: u64, headers: &HeaderMap) {
+        // A copy has no room to spare.
+        let last = Rendering {
+            moment,
+            headers: headers.clone(),
+        };
+        *self.rendering.write().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(last));
     }
 
     fn overhead(&self) -> usize {
-        // What a header line takes in the rendered map, beside the shared bytes.
-        const PER_RENDERED: usize = 128;
+        // What clones of some bytes share.
+        const SHARED: usize = 24 + PIECE;
+        const KEPT: usize = size_of::<(HeaderName, HeaderValue)>() + SHARED + PIECE;
+        // A line of the rendered map, with its place in the index.
+        const RENDERED: usize = 112;
+        // The lines that a layer adds to those that are stored.
+        const ADDED: usize = 7;
         let lines: usize = self
             .headers
             .iter()
             .map(|(name, value)| name.as_str().len() + value.len())
             .sum();
-        lines
-            + self.headers.len() * (size_of::<(HeaderName, HeaderValue)>() + PER_RENDERED)
-            + 6 * PER_RENDERED
+        let kept = lines + self.headers.len() * KEPT + 2 * (SHARED + PIECE);
+        let rendered = size_of::<Rendering>()
+            + 3 * PIECE
+            + (self.headers.len() + ADDED) * RENDERED
+            + ADDED * (SHARED + PIECE);
+        kept + rendered
     }
-}
-
-/// Whose headers are [rendered](StoredResponse::rendered).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RenderedKind {
-    /// Those of an answer with the stored status and body.
-    Whole,
-    /// Those of a 304.
-    NotModified,
-}
-
-#[cold]
-fn render_anew(rendering: &RwLock<Option<Box<Rendering>>>, moment: u64, headers: HeaderMap) -> HeaderMap {
-    let copy = headers.clone();
-    *rendering.write().unwrap_or_else(PoisonError::into_inner) =
-        Some(Box::new(Rendering { moment, headers }));
-    copy
 }
 
 /// The name in memory of its own: a name that came from a connection may be a slice of its read buffer.

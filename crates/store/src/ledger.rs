@@ -8,10 +8,31 @@
 //! a fill for it was under way; a table of fixed size keeps the last number for each group of tags, so that
 //! forgetting a tag that nobody cached leaves nothing behind. Two tags of one group cost, at worst, a fill that is
 //! not kept.
+//!
+//! Why nothing stale passes, for an invalidation with the number `n`, of a tag of an entry captured at `c`, if the
+//! capture came before the invalidation was called, so that `c < n`:
+//!
+//! - The entry finds the tag's record, or makes one, under the lock under which the invalidation marks group and record.
+//!   If the entry comes first, the invalidation marks the record that it holds. If it comes second, the record it finds
+//!   is marked, or begins with the mark of the group, which is never lower than that of a record which is gone.
+//! - A record leaves the table only under that lock and when the entry that goes is its last holder. New holders are
+//!   made under the lock alone, so no entry ever holds a record that an invalidation does not find.
+//! - The number is taken before anything is marked. So a look-up that begins when the invalidation is complete sees a
+//!   counter of at least `n`, and does not take the short way by which nothing was forgotten since `c`.
+//! - An invalidation that has its number and is not complete may be passed by a capture with the same number: that fill
+//!   began after the invalidation was called, so it saw what the caller changed before. This is why `n > c` kills and
+//!   `n = c` does not.
+//! - Marks only rise (`fetch_max`), so two invalidations may mark in either order.
+//!
+//! All of it is sequentially consistent, which costs a hit nothing: loads are plain ones on the common machines.
+//! Entries are dropped wherever their last reader lets go of them, and take one lock of a shard at a time, under which
+//! nothing but the table's own code runs. So no order of locks can be wrong, provided that nobody drops an entry under
+//! a lock that an entry's drop could wait for: the memory store hands what leaves its cache out of the cache's lock.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry as Slot;
+use std::borrow::Borrow;
+use std::collections::HashSet;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex, MutexGuard, lock};
@@ -68,7 +89,30 @@ pub(crate) struct Ledger {
 }
 
 /// The records of one shard, by the low half of their tags' ids.
-type Records = HashMap<u64, Arc<Record>>;
+type Records = HashSet<ByTag>;
+
+/// A record that is found by its tag: a table of these is half of one that has the tags beside the records.
+struct ByTag(Arc<Record>);
+
+impl Borrow<u64> for ByTag {
+    fn borrow(&self) -> &u64 {
+        &self.0.tag
+    }
+}
+
+impl PartialEq for ByTag {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.tag == other.0.tag
+    }
+}
+
+impl Eq for ByTag {}
+
+impl Hash for ByTag {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.tag.hash(state);
+    }
+}
 
 /// The numbers under which one tag was last forgotten.
 #[derive(Debug, Default)]
@@ -103,7 +147,7 @@ impl Ledger {
         Arc::new(Self {
             sequence: AtomicU64::new(0),
             everything: Record::default(),
-            shards: (0..SHARDS).map(|_| Mutex::new(HashMap::new())).collect(),
+            shards: (0..SHARDS).map(|_| Mutex::new(HashSet::new())).collect(),
             groups: (0..GROUPS).map(|_| AtomicU64::new(0)).collect(),
         })
     }
@@ -115,7 +159,11 @@ impl Ledger {
 
     /// A number that is the same for two fills only if no invalidation of `tags` lies between them.
     pub(crate) fn fingerprint(&self, tags: &[TagId]) -> u64 {
-        let everything = self.everything.hard.load(Ordering::SeqCst);
+        let everything = self
+            .everything
+            .hard
+            .load(Ordering::SeqCst)
+            .max(self.everything.soft.load(Ordering::SeqCst));
         tags.iter().fold(everything, |sum, tag| {
             sum.rotate_left(7).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ self.group(*tag).load(Ordering::SeqCst)
         })
@@ -128,8 +176,10 @@ impl Ledger {
         for tag in tags {
             let shard = self.shard(tag.low());
             // Under the lock of the shard, so that an entry that attaches itself meanwhile sees one or the other.
-            self.group(*tag).fetch_max(number, Ordering::SeqCst);
-            if let Some(record) = shard.get(&tag.low()) {
+            if cfg!(not(larder_mutant = "ledger_forgets_uncached_tags")) || shard.contains(&tag.low()) {
+                self.group(*tag).fetch_max(number, Ordering::SeqCst);
+            }
+            if let Some(ByTag(record)) = shard.get(&tag.low()) {
                 record.forget(number, strength);
                 known += 1;
             }
@@ -150,43 +200,28 @@ impl Ledger {
             captured,
             records: Vec::new().into(),
         };
-        let mut records = Vec::with_capacity(tags.len());
-        for tag in tags {
-            let Some(record) = self.attach_one(*tag, captured) else {
-                stamps.records = records.into();
-                return None;
-            };
-            records.push(record);
-        }
-        stamps.records = records.into();
+        // Each on its own: an invalidation between two of them reaches the record that is attached already, and shows
+        // in the validity below.
+        stamps.records = tags.iter().map(|tag| self.record(*tag)).collect();
         (stamps.validity() == Validity::Valid).then_some(stamps)
     }
 
-    fn attach_one(&self, tag: TagId, captured: Sequence) -> Option<Arc<Record>> {
+    /// The record of `tag`, made if no entry carries it.
+    fn record(&self, tag: TagId) -> Arc<Record> {
         let mut shard = self.shard(tag.low());
-        match shard.entry(tag.low()) {
-            // An entry carries it: its own record is exact.
-            Slot::Occupied(record) => Some(Arc::clone(record.get())),
-            Slot::Vacant(slot) => {
-                let last = self.group(tag).load(Ordering::SeqCst);
-                #[cfg(not(larder_mutant = "ledger_forgets_uncached_tags"))]
-                if last > captured.0 {
-                    return None;
-                }
-                // The record begins with what its group knows, for the sake of fills that are older than it.
-                let hard = if cfg!(larder_mutant = "ledger_record_begins_at_zero") {
-                    0
-                } else {
-                    last
-                };
-                let record = Record {
-                    tag: tag.low(),
-                    hard: AtomicU64::new(hard),
-                    soft: AtomicU64::new(0),
-                };
-                Some(Arc::clone(slot.insert(Arc::new(record))))
-            }
+        if let Some(ByTag(record)) = shard.get(&tag.low()) {
+            return Arc::clone(record);
         }
+        // It begins with what its group knows, for the sake of fills that are older than it.
+        let last = self.group(tag).load(Ordering::SeqCst);
+        let mutant = cfg!(larder_mutant = "ledger_record_begins_at_zero");
+        let record = Arc::new(Record {
+            tag: tag.low(),
+            hard: AtomicU64::new(if mutant { 0 } else { last }),
+            soft: AtomicU64::new(0),
+        });
+        shard.insert(ByTag(Arc::clone(&record)));
+        record
     }
 
     /// How many tags have a record.
@@ -240,10 +275,15 @@ impl Stamps {
 impl Drop for Stamps {
     /// The last entry that carried a tag takes its record along.
     fn drop(&mut self) {
+        // Two references: this one and the table's. Others are made, and given up, only under the lock of the shard.
+        let is_last = |record: &Arc<Record>| Arc::strong_count(record) == 2;
         for record in std::mem::take(&mut self.records) {
+            #[cfg(larder_mutant = "ledger_counts_before_the_lock")]
+            let last = is_last(&record);
             let mut shard = self.ledger.shard(record.tag);
-            // Two references: this one and the table's. Others are made only under this lock.
-            if Arc::strong_count(&record) == 2 {
+            #[cfg(not(larder_mutant = "ledger_counts_before_the_lock"))]
+            let last = is_last(&record);
+            if last {
                 shard.remove(&record.tag);
             }
             // Before the lock is released, or two last entries would each count the other's reference.

@@ -22,7 +22,7 @@ mod tag;
 
 pub use clock::{Clock, FakeClock, Timestamp};
 pub use contract::{Answer, Capture, Forgotten, Kept, Lookup, Put, Size, Store};
-pub use entry::{Content, Entry, Lifetime, RenderedKind, SharedEntry, StoredResponse, VaryNames};
+pub use entry::{Content, Entry, Lifetime, SharedEntry, StoredResponse, VaryNames};
 pub use error::{StoreError, StoreErrorKind};
 pub use flight::{Flights, Landing, Leader, Role, Waiter};
 pub use key::{Key, KeyBuffer, KeyWriter};

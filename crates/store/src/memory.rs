@@ -1,4 +1,9 @@
 //! The store in this process's memory: bounded in bytes, and nothing passes through it that was forgotten.
+//!
+//! What an entry is worth is told by its stamps when it is read, never by its being in the cache; so it does not matter
+//! in which order two fills of one key arrive, or whether an invalidation comes between the stamping and the insertion:
+//! a dead entry that takes the place of a live one costs a miss. An entry gets its stamps before anyone else can see it,
+//! and they never change.
 
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -32,7 +37,7 @@ use crate::tag::{Tag, TagId, TagKind};
 /// assert!(store.size().capacity >= 64 << 20);
 /// ```
 pub struct MemoryStore {
-    entries: Cache<Key, Held, Weigh, KeyHasher, Evicted>,
+    entries: Cache<Key, Held, Weigh, KeyHasher, Leaving>,
     ledger: Arc<Ledger>,
     largest: u64,
 }
@@ -46,8 +51,9 @@ struct Held {
 
 /// The memory that each shard has, at least, so that one entry may take up to half of it.
 const SHARD_BYTES: u64 = 8 << 20;
-/// The bookkeeping of the cache itself for one entry: its place in the table and in the list, and a ghost's.
-const PER_ENTRY: u64 = 160;
+/// The bookkeeping of the cache itself for one entry: its place in the table and in the list, a ghost's, and the piece of
+/// memory that the key is.
+const PER_ENTRY: u64 = 192;
 
 impl MemoryStore {
     /// A store of at most `bytes` bytes. The least is 64 KiB.
@@ -78,7 +84,7 @@ impl MemoryStore {
         // `build` refuses only options without the two capacities, which are set above.
         #[allow(clippy::expect_used, reason = "proved by the line above")]
         let options = options.build().expect("both capacities are set");
-        let entries = Cache::with_options(options, Weigh, KeyHasher::new(), Evicted);
+        let entries = Cache::with_options(options, Weigh, KeyHasher::new(), Leaving);
         let largest = entries.shard_capacity() / 2;
         Self {
             entries,
@@ -87,7 +93,7 @@ impl MemoryStore {
         }
     }
 
-    fn put_now(&self, key: Key, mut entry: Entry, capture: Capture) -> Put {
+    fn put_now(&self, key: &Key, mut entry: Entry, capture: Capture) -> Put {
         let ids: Vec<TagId> = entry.tags.iter().map(Tag::id).collect();
         entry.stamps = self.ledger.attach(&ids, capture.sequence);
         let alive = entry.stamps.is_some();
@@ -105,13 +111,13 @@ impl MemoryStore {
                 kept: Kept::RejectedSize,
             };
         }
-        self.entries.insert(
-            key,
-            Held {
-                entry: Arc::clone(&entry),
-                weight,
-            },
-        );
+        let held = Held {
+            entry: Arc::clone(&entry),
+            weight,
+        };
+        let mut left = Vec::new();
+        self.entries.insert_with_lifecycle(key.clone(), held, &mut left);
+        count_evictions(key, &left);
         Put {
             entry,
             kept: Kept::Stored,
@@ -149,7 +155,7 @@ impl Store for MemoryStore {
     }
 
     fn put(&self, key: Key, entry: Entry, capture: Capture) -> Answer<Put> {
-        Answer::Ready(self.put_now(key, entry, capture))
+        Answer::Ready(self.put_now(&key, entry, capture))
     }
 
     fn validity(&self, entry: &SharedEntry) -> Answer<Result<Validity, StoreError>> {
@@ -196,15 +202,23 @@ impl Weighter<Key, Held> for Weigh {
     }
 }
 
-/// Counts what leaves for want of room.
+/// Hands over what leaves, so that it is counted and dropped when the cache's lock is free again: both run code that
+/// is not the cache's own, and dropping takes locks of the ledger.
 #[derive(Clone)]
-struct Evicted;
+struct Leaving;
 
-impl Lifecycle<Key, Held> for Evicted {
-    type RequestState = ();
+impl Lifecycle<Key, Held> for Leaving {
+    type RequestState = Vec<(Key, Held)>;
 
-    fn on_evict(&self, (): &mut (), _: Key, kept: Held) {
-        let layer = kept.entry.tags.iter().find(|tag| tag.kind() == TagKind::Layer);
+    fn on_evict(&self, left: &mut Self::RequestState, key: Key, held: Held) {
+        left.push((key, held));
+    }
+}
+
+/// Counts what left for want of room when `put` was kept. What it replaced left as well, and is not counted.
+fn count_evictions(put: &Key, left: &[(Key, Held)]) {
+    for (_, held) in left.iter().filter(|(key, _)| key != put) {
+        let layer = held.entry.tags.iter().find(|tag| tag.kind() == TagKind::Layer);
         let layer = layer.map_or_else(|| "-".to_owned(), |tag| tag.as_str().to_owned());
         metrics::counter!("larder_cache_evictions_total", "cache" => layer, "cause" => "size").increment(1);
     }
