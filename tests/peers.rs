@@ -1,4 +1,9 @@
 //! Where caches for axum are known to fail: each probe is one wrong answer, hang or leak that must not happen here.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test ends with the first surprise"
+)]
 
 mod support;
 

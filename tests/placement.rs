@@ -1,4 +1,9 @@
 //! Where a layer can be laid: on a method, a route, a router, a nest, a whole app, a file service, any tower service.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test ends with the first surprise"
+)]
 
 mod support;
 

@@ -1,4 +1,9 @@
 //! What each preset does with a request, shows its handler, tells clients, keeps, and for how long.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test ends with the first surprise"
+)]
 
 mod support;
 
@@ -471,7 +476,7 @@ fn each_preset(larder: &Larder, route: &MethodRouter) -> [(&'static str, Router)
 
 #[tokio::test]
 async fn what_each_preset_tells_clients() {
-    let (larder, clock) = larder();
+    let (larder, _) = larder();
     for (preset, app) in each_preset(&larder, &route_get(|| async { "x" })) {
         let expected = match preset {
             "user" => "private, no-cache",
@@ -487,6 +492,11 @@ async fn what_each_preset_tells_clients() {
             );
         }
     }
+}
+
+#[tokio::test]
+async fn how_long_clients_may_keep_an_answer_can_be_chosen() {
+    let (larder, clock) = larder();
     let own = route_get(|| async {
         (
             axum::response::AppendHeaders([("cache-control", "public, max-age=7")]),

@@ -1,5 +1,10 @@
 //! What the integration tests share: requests and answers, handlers that count and wait, and a raw HTTP/1.1 client.
 #![allow(dead_code, unreachable_pub, reason = "each suite uses a part of it")]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test ends with the first surprise"
+)]
 
 use std::fmt::Debug;
 use std::future::Future;
