@@ -27,7 +27,7 @@ use support::{
 use tower::{Layer, ServiceExt, service_fn};
 
 fn larder() -> Larder {
-    Larder::in_memory(16 << 20)
+    support::cache(16 << 20).0
 }
 
 /// The parameters of a query as a form decoder reads them: the values of each name, in their order.
@@ -505,7 +505,7 @@ async fn a_flood_of_queries_and_variants_stays_in_its_bounds_and_the_hot_stay() 
     // Unoptimised code takes as long for fewer, and these fill the memory many times over too.
     const FLOOD: usize = if cfg!(debug_assertions) { 30_000 } else { 100_000 };
     const HOT: usize = 50;
-    let larder = Larder::in_memory(4 << 20);
+    let (larder, _) = support::cache(4 << 20);
     let handler = |_: Request| async {
         let response = Response::builder().header("vary", "accept-language");
         Ok::<_, Infallible>(response.body(Body::from(vec![b'x'; 1000])).unwrap())

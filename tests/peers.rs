@@ -26,7 +26,7 @@ use tower::{Layer, ServiceExt};
 const MIB: u64 = 1 << 20;
 
 fn larder() -> Larder {
-    Larder::in_memory(16 * MIB)
+    support::cache(16 * MIB).0
 }
 
 /// A handler that answers with how often it ran, and these headers.

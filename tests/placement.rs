@@ -22,13 +22,13 @@ use axum::routing::{get as route_get, post};
 use axum::{Router, extract::OriginalUri};
 use http::{HeaderMap, Request, Response, StatusCode, Uri};
 use http_body::Frame;
-use larder::{CacheLayer, FakeClock, Identity, Larder, MemoryStore};
+use larder::{CacheLayer, Identity, Larder, UnkeyedHeaders};
 use support::{Answer, Calls, Connection, get, get_with, read, request, send, serve, soon};
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_http::services::ServeDir;
 
 fn larder() -> Larder {
-    Larder::in_memory(16 << 20)
+    support::cache(16 << 20).0
 }
 
 /// Asks for each path twice: a miss and a hit, both with the text that belongs to the path.
@@ -177,10 +177,7 @@ async fn what_a_layer_tells_clients_binds_the_layers_around_it() {
 
 #[tokio::test]
 async fn an_age_goes_on_through_a_layer_around() {
-    let clock = FakeClock::new();
-    let larder = Larder::builder(MemoryStore::with_capacity(1 << 20))
-        .clock(clock.clock())
-        .build();
+    let (larder, clock) = support::cache(1 << 20);
     let inner = route_get(|| async { "x" }).layer(larder.static_cache("inner"));
     let other = inner.clone();
     let app = Router::new()
@@ -253,22 +250,23 @@ async fn around_a_directory() {
 #[tokio::test]
 async fn around_a_directory_a_condition_first_leaves_the_file_whole() {
     let (larder, calls) = (larder(), Calls::default());
-    let app = files("placement-condition", &larder.static_cache("files"), &calls);
-    // The directory would answer 304; it must not see the condition.
-    let first = send(
-        &app,
-        get_with(
-            "/digits.txt",
-            &[("if-modified-since", "Fri, 31 Dec 2100 00:00:00 GMT")],
-        ),
-    )
-    .await;
-    assert_eq!(first.x_cache(), "MISS");
-    let whole = get(&app, "/digits.txt").await;
-    assert_eq!(
-        (whole.status, whole.text(), whole.x_cache()),
-        (StatusCode::OK, "0123456789", "HIT")
-    );
+    let seeing_all = larder
+        .static_cache("seeing all")
+        .unkeyed_headers(UnkeyedHeaders::Pass);
+    for layer in [larder.static_cache("files"), seeing_all] {
+        let app = files("placement-condition", &layer, &calls);
+        // The directory would answer 304; it must not see the condition.
+        let lines = [("if-modified-since", "Fri, 31 Dec 2100 00:00:00 GMT")];
+        assert_eq!(
+            send(&app, get_with("/digits.txt", &lines)).await.x_cache(),
+            "MISS"
+        );
+        let whole = get(&app, "/digits.txt").await;
+        assert_eq!(
+            (whole.status, whole.text(), whole.x_cache()),
+            (StatusCode::OK, "0123456789", "HIT")
+        );
+    }
 }
 
 #[tokio::test]
@@ -488,10 +486,7 @@ async fn a_service_is_called_only_when_it_is_ready() {
 
 #[tokio::test]
 async fn a_background_fill_calls_a_service_that_is_ready() {
-    let clock = FakeClock::new();
-    let larder = Larder::builder(MemoryStore::with_capacity(1 << 20))
-        .clock(clock.clock())
-        .build();
+    let (larder, clock) = support::cache(1 << 20);
     let window = Duration::from_secs(60);
     let mut service = larder
         .hot_cache("swr")

@@ -16,18 +16,14 @@ use axum::routing::{MethodRouter, any, get as route_get};
 use http::request::Parts;
 use http::{HeaderMap, Request, StatusCode, Uri};
 use larder::{
-    CacheHints, ClientCaching, FakeClock, Identify, Identity, Larder, MemoryStore, QueryKey, UnkeyedHeaders,
-    Verdict,
+    CacheHints, ClientCaching, FakeClock, Identify, Identity, Larder, QueryKey, UnkeyedHeaders, Verdict,
 };
 use support::{Answer, Calls, get, get_with, request, send};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A cache of its own, and the clock that it goes by.
 fn larder() -> (Larder, FakeClock) {
-    let clock = FakeClock::new();
-    let store = MemoryStore::with_capacity(16 << 20);
-    (Larder::builder(store).clock(clock.clock()).build(), clock)
+    support::cache(16 << 20)
 }
 
 /// Verifies the user that `Authorization` names: `bad` is refused, `weak` cannot be checked.

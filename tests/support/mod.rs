@@ -21,6 +21,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::BodyExt;
+use larder::{FakeClock, Larder, MemoryStore};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
@@ -28,6 +29,13 @@ use tower::{Service, ServiceExt};
 
 /// How long a test waits for what must come: long enough for a busy machine, and the end of a test that hangs.
 pub const DEADLINE: Duration = Duration::from_secs(20);
+
+/// A cache of its own, and the clock that it goes by, which stands until the test moves it.
+pub fn cache(bytes: u64) -> (Larder, FakeClock) {
+    let clock = FakeClock::new();
+    let store = MemoryStore::with_capacity(bytes);
+    (Larder::builder(store).clock(clock.clock()).build(), clock)
+}
 
 /// A response, read to its end.
 #[derive(Debug, Clone)]
