@@ -178,13 +178,17 @@ pub(crate) fn client_caching(headers: &mut HeaderMap, policy: &Policy, age: u64)
     headers.insert(CACHE_CONTROL, value);
 }
 
-/// Says what the cache did.
+/// Says what the cache did, and in `Vary` which headers are in its key: of each answer, also one that is not kept here,
+/// since other caches may keep it.
 pub(crate) fn outcome_headers(
     headers: &mut HeaderMap,
     policy: &Policy,
     outcome: Outcome,
     status: &CacheStatus,
 ) {
+    for name in &policy.key_headers {
+        add_vary(headers, name);
+    }
     if policy.answer.cache_status {
         // Each cache adds itself to the list (RFC 9211 §2): one within this layer stands before it.
         headers.append(CACHE_STATUS, status.to_header());
@@ -329,9 +333,6 @@ pub(crate) fn stored_headers(parts: &response::Parts, policy: &Policy, body: &By
     }
     for name in NEVER_STORED {
         headers.remove(name);
-    }
-    for name in &policy.key_headers {
-        add_vary(&mut headers, name);
     }
     let generated = policy.answer.etag && parts.status == StatusCode::OK && !headers.contains_key(ETAG);
     if generated {

@@ -2,7 +2,6 @@
 
 use http::{HeaderName, Request, Uri, header};
 
-use crate::key::client_uri;
 use crate::policy::{Policy, UnkeyedHeaders, VISIBLE_HEADERS};
 
 /// Takes out of `request` what is not in its key, and the conditions that the layer itself answers.
@@ -57,19 +56,21 @@ fn hide_query<B>(request: &mut Request<B>, policy: &Policy) {
     if !policy.query.hides() {
         return;
     }
-    let visible = request
-        .uri()
-        .query()
-        .and_then(|query| policy.query.canonical(query).visible);
-    let Some(visible) = visible else { return };
-    let outer = with_query(client_uri(request), &visible);
-    *request.uri_mut() = with_query(request.uri(), &visible);
-    #[cfg(feature = "axum")]
-    if let Some(original) = request.extensions_mut().get_mut::<axum::extract::OriginalUri>() {
-        original.0 = outer;
-        return;
+    if let Some(uri) = visible_part(request.uri(), policy) {
+        *request.uri_mut() = uri;
     }
-    drop(outer);
+    #[cfg(feature = "axum")]
+    if let Some(axum::extract::OriginalUri(original)) = request.extensions_mut().get_mut()
+        && let Some(uri) = visible_part(original, policy)
+    {
+        *original = uri;
+    }
+}
+
+/// The URI without the parameters that do not count, if it has some.
+fn visible_part(uri: &Uri, policy: &Policy) -> Option<Uri> {
+    let visible = policy.query.canonical(uri.query()?).visible?;
+    Some(with_query(uri, &visible))
 }
 
 fn with_query(uri: &Uri, query: &str) -> Uri {

@@ -77,19 +77,13 @@ impl KeyBuffer for KeyBytes {
 
 /// The key of `request`: everything that the response may depend on, each part told apart from the next.
 ///
-/// In this order: the layer's name and the names of its parts, the host, the path and query of the client's URI, the path and query as the layer
-/// sees them if they are others (a nest strips its prefix), the values of the chosen headers, the application's own
-/// parts, and the identity. The method is no part of it: what is stored answers GET and HEAD.
+/// In this order: the layer's name and the names of its parts, the `Host`, the client's URI, the URI as the layer sees it
+/// if it is another (a nest strips its prefix), the values of the chosen headers, the application's own parts, and the
+/// identity. The method is no part of it: what is stored answers GET and HEAD.
 pub(crate) fn of_request<B>(request: &Request<B>, policy: &Policy, identity: Option<&Identity>) -> KeyBytes {
     let mut bytes = KeyBytes::new();
     let mut key = KeyWriter::new(&mut bytes);
     key.part(&policy.scope);
-    key.option(
-        request
-            .uri()
-            .authority()
-            .map(|authority| authority.as_str().as_bytes()),
-    );
     key.option(
         request
             .headers()
@@ -120,22 +114,26 @@ pub(crate) fn scope(policy: &Policy) -> Box<[u8]> {
     bytes.into()
 }
 
+/// Both URIs: a handler sees the client's beside its own, whatever a layer around made of it.
 fn target<B>(key: &mut KeyWriter<'_, KeyBytes>, request: &Request<B>, policy: &Policy) {
     let inner = request.uri();
     let outer = client_uri(request);
-    key.part(outer.path().as_bytes());
-    if std::ptr::eq(inner, outer) || inner.path() == outer.path() {
+    uri(key, outer, policy);
+    if std::ptr::eq(inner, outer) || inner == outer {
         key.absent();
     } else {
-        key.part(inner.path().as_bytes());
+        key.part(b"");
+        uri(key, inner, policy);
     }
-    match inner.query() {
-        None => key.absent(),
-        Some(query) => match policy.query.canonical(query).query {
-            None => key.absent(),
-            Some(query) => key.part(query.as_bytes()),
-        },
-    }
+}
+
+/// A URI; the scheme and the authority are there in HTTP/2 and in the absolute form.
+fn uri(key: &mut KeyWriter<'_, KeyBytes>, uri: &http::Uri, policy: &Policy) {
+    key.option(uri.scheme_str().map(str::as_bytes));
+    key.option(uri.authority().map(|authority| authority.as_str().as_bytes()));
+    key.part(uri.path().as_bytes());
+    let query = uri.query().and_then(|query| policy.query.canonical(query).query);
+    key.option(query.as_deref().map(str::as_bytes));
 }
 
 /// The URI that the client sent, where it is known: axum's `OriginalUri`, else the request's own.

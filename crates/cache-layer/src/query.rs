@@ -118,16 +118,18 @@ fn sorted<'q>(query: &'q str, counts: impl Fn(&str) -> bool) -> Canonical<'q> {
         return Canonical::same(query);
     }
     let visible = left_out.then(|| join(&parameters));
+    if visible.as_deref() == Some("") {
+        // The handler sees no query at all, not an empty one.
+        return Canonical { query: None, visible };
+    }
     if !query.contains(';') {
         // Stable: the order of equal names is kept.
         parameters.sort_by(|(a, _), (b, _)| a.cmp(b));
     }
-    let query = if parameters.is_empty() {
-        None
-    } else {
-        Some(Cow::Owned(join(&parameters)))
-    };
-    Canonical { query, visible }
+    Canonical {
+        query: Some(Cow::Owned(join(&parameters))),
+        visible,
+    }
 }
 
 fn join(parameters: &[(Cow<'_, str>, &str)]) -> String {
@@ -202,6 +204,11 @@ mod tests {
                 query: None,
                 visible: Some(String::new())
             }
+        );
+        assert_eq!(
+            rule.canonical("utm_source=x&"),
+            rule.canonical("utm_source=x"),
+            "no query is left of either"
         );
         let rule = QueryKey::Only(vec!["page".into()]);
         assert_eq!(rule.canonical("page=1&x=2").visible.as_deref(), Some("page=1"));
