@@ -115,7 +115,11 @@ impl Ledger {
 
     /// A number that is the same for two fills only if no invalidation of `tags` lies between them.
     pub(crate) fn fingerprint(&self, tags: &[TagId]) -> u64 {
-        let everything = self.everything.hard.load(Ordering::SeqCst);
+        let everything = self
+            .everything
+            .hard
+            .load(Ordering::SeqCst)
+            .max(self.everything.soft.load(Ordering::SeqCst));
         tags.iter().fold(everything, |sum, tag| {
             sum.rotate_left(7).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ self.group(*tag).load(Ordering::SeqCst)
         })

@@ -32,7 +32,7 @@ use crate::tag::{Tag, TagId, TagKind};
 /// assert!(store.size().capacity >= 64 << 20);
 /// ```
 pub struct MemoryStore {
-    entries: Cache<Key, Held, Weigh, KeyHasher, Evicted>,
+    entries: Cache<Key, Held, Weigh, KeyHasher, Leaving>,
     ledger: Arc<Ledger>,
     largest: u64,
 }
@@ -78,7 +78,7 @@ impl MemoryStore {
         // `build` refuses only options without the two capacities, which are set above.
         #[allow(clippy::expect_used, reason = "proved by the line above")]
         let options = options.build().expect("both capacities are set");
-        let entries = Cache::with_options(options, Weigh, KeyHasher::new(), Evicted);
+        let entries = Cache::with_options(options, Weigh, KeyHasher::new(), Leaving);
         let largest = entries.shard_capacity() / 2;
         Self {
             entries,
@@ -105,13 +105,13 @@ impl MemoryStore {
                 kept: Kept::RejectedSize,
             };
         }
-        self.entries.insert(
-            key,
-            Held {
-                entry: Arc::clone(&entry),
-                weight,
-            },
-        );
+        let held = Held {
+            entry: Arc::clone(&entry),
+            weight,
+        };
+        let mut left = Vec::new();
+        self.entries.insert_with_lifecycle(key.clone(), held, &mut left);
+        count_evictions(&key, &left);
         Put {
             entry,
             kept: Kept::Stored,
@@ -196,15 +196,23 @@ impl Weighter<Key, Held> for Weigh {
     }
 }
 
-/// Counts what leaves for want of room.
+/// Hands over what leaves, so that it is counted and dropped when the cache's lock is free again: both run code that
+/// is not the cache's own, and dropping takes locks of the ledger.
 #[derive(Clone)]
-struct Evicted;
+struct Leaving;
 
-impl Lifecycle<Key, Held> for Evicted {
-    type RequestState = ();
+impl Lifecycle<Key, Held> for Leaving {
+    type RequestState = Vec<(Key, Held)>;
 
-    fn on_evict(&self, (): &mut (), _: Key, kept: Held) {
-        let layer = kept.entry.tags.iter().find(|tag| tag.kind() == TagKind::Layer);
+    fn on_evict(&self, left: &mut Self::RequestState, key: Key, held: Held) {
+        left.push((key, held));
+    }
+}
+
+/// Counts what left for want of room when `put` was kept. What it replaced left as well, and is not counted.
+fn count_evictions(put: &Key, left: &[(Key, Held)]) {
+    for (_, held) in left.iter().filter(|(key, _)| key != put) {
+        let layer = held.entry.tags.iter().find(|tag| tag.kind() == TagKind::Layer);
         let layer = layer.map_or_else(|| "-".to_owned(), |tag| tag.as_str().to_owned());
         metrics::counter!("larder_cache_evictions_total", "cache" => layer, "cause" => "size").increment(1);
     }
