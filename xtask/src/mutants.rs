@@ -35,6 +35,21 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         test: "flight_shuttle",
         name: "flight_torn_removal",
     },
+    Mutant {
+        package: "larder-store",
+        test: "ledger_shuttle",
+        name: "ledger_counts_before_the_lock",
+    },
+    Mutant {
+        package: "larder-store",
+        test: "ledger_shuttle",
+        name: "ledger_forgets_uncached_tags",
+    },
+    Mutant {
+        package: "larder-store",
+        test: "ledger_shuttle",
+        name: "ledger_record_begins_at_zero",
+    },
 ];
 
 /// Fails when a mutant is not to be found where the table says, or is not in the table: a name that is

@@ -17,10 +17,16 @@ struct Model {
     test: &'static str,
 }
 
-const MODELS: &[Model] = &[Model {
-    package: "larder-store",
-    test: "flight_shuttle",
-}];
+const MODELS: &[Model] = &[
+    Model {
+        package: "larder-store",
+        test: "flight_shuttle",
+    },
+    Model {
+        package: "larder-store",
+        test: "ledger_shuttle",
+    },
+];
 
 /// Libraries, programs, tests and examples. Not `--all-targets`: that would run the benches as tests.
 const KINDS: [&str; 4] = ["--lib", "--bins", "--tests", "--examples"];

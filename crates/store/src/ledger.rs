@@ -10,7 +10,6 @@
 //! not kept.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry as Slot;
 use std::fmt;
 
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -132,7 +131,9 @@ impl Ledger {
         for tag in tags {
             let shard = self.shard(tag.low());
             // Under the lock of the shard, so that an entry that attaches itself meanwhile sees one or the other.
-            self.group(*tag).fetch_max(number, Ordering::SeqCst);
+            if cfg!(not(larder_mutant = "ledger_forgets_uncached_tags")) || shard.contains_key(&tag.low()) {
+                self.group(*tag).fetch_max(number, Ordering::SeqCst);
+            }
             if let Some(record) = shard.get(&tag.low()) {
                 record.forget(number, strength);
                 known += 1;
@@ -154,43 +155,26 @@ impl Ledger {
             captured,
             records: Vec::new().into(),
         };
-        let mut records = Vec::with_capacity(tags.len());
-        for tag in tags {
-            let Some(record) = self.attach_one(*tag, captured) else {
-                stamps.records = records.into();
-                return None;
-            };
-            records.push(record);
-        }
-        stamps.records = records.into();
+        // Each on its own: an invalidation between two of them reaches the record that is attached already, and shows
+        // in the validity below.
+        stamps.records = tags.iter().map(|tag| self.record(*tag)).collect();
         (stamps.validity() == Validity::Valid).then_some(stamps)
     }
 
-    fn attach_one(&self, tag: TagId, captured: Sequence) -> Option<Arc<Record>> {
+    /// The record of `tag`, made if no entry carries it.
+    fn record(&self, tag: TagId) -> Arc<Record> {
         let mut shard = self.shard(tag.low());
-        match shard.entry(tag.low()) {
-            // An entry carries it: its own record is exact.
-            Slot::Occupied(record) => Some(Arc::clone(record.get())),
-            Slot::Vacant(slot) => {
-                let last = self.group(tag).load(Ordering::SeqCst);
-                #[cfg(not(larder_mutant = "ledger_forgets_uncached_tags"))]
-                if last > captured.0 {
-                    return None;
-                }
-                // The record begins with what its group knows, for the sake of fills that are older than it.
-                let hard = if cfg!(larder_mutant = "ledger_record_begins_at_zero") {
-                    0
-                } else {
-                    last
-                };
-                let record = Record {
-                    tag: tag.low(),
-                    hard: AtomicU64::new(hard),
-                    soft: AtomicU64::new(0),
-                };
-                Some(Arc::clone(slot.insert(Arc::new(record))))
-            }
-        }
+        let record = shard.entry(tag.low()).or_insert_with(|| {
+            // It begins with what its group knows, for the sake of fills that are older than it.
+            let last = self.group(tag).load(Ordering::SeqCst);
+            let mutant = cfg!(larder_mutant = "ledger_record_begins_at_zero");
+            Arc::new(Record {
+                tag: tag.low(),
+                hard: AtomicU64::new(if mutant { 0 } else { last }),
+                soft: AtomicU64::new(0),
+            })
+        });
+        Arc::clone(record)
     }
 
     /// How many tags have a record.
@@ -244,10 +228,15 @@ impl Stamps {
 impl Drop for Stamps {
     /// The last entry that carried a tag takes its record along.
     fn drop(&mut self) {
+        // Two references: this one and the table's. Others are made, and given up, only under the lock of the shard.
+        let is_last = |record: &Arc<Record>| Arc::strong_count(record) == 2;
         for record in std::mem::take(&mut self.records) {
+            #[cfg(larder_mutant = "ledger_counts_before_the_lock")]
+            let last = is_last(&record);
             let mut shard = self.ledger.shard(record.tag);
-            // Two references: this one and the table's. Others are made only under this lock.
-            if Arc::strong_count(&record) == 2 {
+            #[cfg(not(larder_mutant = "ledger_counts_before_the_lock"))]
+            let last = is_last(&record);
+            if last {
                 shard.remove(&record.tag);
             }
             // Before the lock is released, or two last entries would each count the other's reference.
