@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use crate::failure::Outcome;
 use crate::metadata::Metadata;
-use crate::mutants::{self, MUTANTS, Mutant};
+use crate::mutants::{self, CONDITIONS, MUTANTS, Mutant};
 use crate::run::Run;
 use crate::step::Step;
 use crate::{flag, tools};
@@ -46,7 +46,10 @@ pub(crate) fn perform(run: &mut Run, metadata: &Metadata, fast: bool) -> Outcome
         run.perform(MODELS.iter().map(|model| model_checked(metadata, model)));
         run.check("mutants listed", || mutants::check(metadata));
         for mutant in MUTANTS {
-            run.perform([mutated(metadata, mutant)?]);
+            run.perform([mutated(metadata, mutant, "mutant")?]);
+        }
+        for condition in CONDITIONS {
+            run.perform([mutated(metadata, condition, "condition")?]);
         }
     }
     Ok(())
@@ -76,10 +79,10 @@ fn model_checked(metadata: &Metadata, model: &Model) -> Step {
     under_shuttle(step, &metadata.target)
 }
 
-fn mutated(metadata: &Metadata, mutant: &Mutant) -> Outcome<Step> {
+fn mutated(metadata: &Metadata, mutant: &Mutant, kind: &str) -> Outcome<Step> {
     let Mutant { package, test, name } = mutant;
     let step = Step::cargo(
-        format!("mutant {name}"),
+        format!("{kind} {name}"),
         120,
         &["test", "--package", package, "--test", test],
     )
