@@ -1,5 +1,7 @@
 //! The tags that an entry carries before its handler said anything.
 
+use std::borrow::Cow;
+
 use http::{Request, Uri};
 use larder_store::Tag;
 
@@ -12,18 +14,17 @@ pub(crate) fn known<B>(request: &Request<B>, policy: &Policy, identity: Option<&
     let uri = client_uri(request);
     let mut tags = Vec::with_capacity(policy.tags.len() + 8);
     tags.push(Tag::layer(policy.name.clone()));
-    tags.push(uri_tag(uri, policy));
-    tags.extend(Tag::paths_of(uri.path()));
+    tags.extend(Tag::of_target(&target(uri, policy)));
     tags.extend(identity.map(Identity::tag));
     tags.extend(policy.tags.iter().cloned());
     tags
 }
 
-/// The tag of the URI, without the parameters that do not count: requests that share an entry share it too.
-fn uri_tag(uri: &Uri, policy: &Policy) -> Tag {
+/// The path and query, without the parameters that do not count: requests that share an entry share its tag too.
+fn target<'a>(uri: &'a Uri, policy: &Policy) -> Cow<'a, str> {
     let query = uri.query().and_then(|query| policy.query.canonical(query).query);
     match query {
-        Some(query) => Tag::uri(format!("{}?{query}", uri.path())),
-        None => Tag::uri(uri.path()),
+        Some(query) => format!("{}?{query}", uri.path()).into(),
+        None => uri.path().into(),
     }
 }

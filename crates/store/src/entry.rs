@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::clock::{Timestamp, millis};
@@ -144,7 +144,8 @@ pub struct StoredResponse {
     /// Whether the `ETag` among the headers was made here, of the body, and not by the handler.
     pub generated_etag: bool,
     headers: Box<[(HeaderName, HeaderValue)]>,
-    /// One for whole answers, one for those that say that nothing changed.
+    /// One for whole answers, one for those that say that nothing changed; apart, because most entries are never asked
+    /// for again.
     rendering: [RwLock<Option<Box<Rendering>>>; 2],
 }
 
@@ -160,11 +161,11 @@ impl StoredResponse {
     #[must_use]
     pub fn new(status: StatusCode, headers: &HeaderMap, body: Bytes) -> Self {
         let length = headers.values().map(HeaderValue::len).sum();
-        let mut values = BytesMut::with_capacity(length);
+        let mut values = Vec::with_capacity(length);
         headers
             .values()
             .for_each(|value| values.extend_from_slice(value.as_bytes()));
-        let mut values = values.freeze();
+        let mut values = Bytes::from(values);
         let headers = headers
             .iter()
             .map(|(name, value)| {
@@ -255,10 +256,13 @@ pub enum RenderedKind {
 
 #[cold]
 fn render_anew(rendering: &RwLock<Option<Box<Rendering>>>, moment: u64, headers: HeaderMap) -> HeaderMap {
-    let copy = headers.clone();
-    *rendering.write().unwrap_or_else(PoisonError::into_inner) =
-        Some(Box::new(Rendering { moment, headers }));
-    copy
+    // A copy has no room to spare: it is what stays.
+    let kept = Rendering {
+        moment,
+        headers: headers.clone(),
+    };
+    *rendering.write().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(kept));
+    headers
 }
 
 /// The name in memory of its own: a name that came from a connection may be a slice of its read buffer.

@@ -9,8 +9,10 @@
 //! forgetting a tag that nobody cached leaves nothing behind. Two tags of one group cost, at worst, a fill that is
 //! not kept.
 
-use std::collections::HashMap;
+use std::borrow::Borrow;
+use std::collections::HashSet;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex, MutexGuard, lock};
@@ -67,7 +69,30 @@ pub(crate) struct Ledger {
 }
 
 /// The records of one shard, by the low half of their tags' ids.
-type Records = HashMap<u64, Arc<Record>>;
+type Records = HashSet<ByTag>;
+
+/// A record that is found by its tag: a table of these is half of one that has the tags beside the records.
+struct ByTag(Arc<Record>);
+
+impl Borrow<u64> for ByTag {
+    fn borrow(&self) -> &u64 {
+        &self.0.tag
+    }
+}
+
+impl PartialEq for ByTag {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.tag == other.0.tag
+    }
+}
+
+impl Eq for ByTag {}
+
+impl Hash for ByTag {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.tag.hash(state);
+    }
+}
 
 /// The numbers under which one tag was last forgotten.
 #[derive(Debug, Default)]
@@ -102,7 +127,7 @@ impl Ledger {
         Arc::new(Self {
             sequence: AtomicU64::new(0),
             everything: Record::default(),
-            shards: (0..SHARDS).map(|_| Mutex::new(HashMap::new())).collect(),
+            shards: (0..SHARDS).map(|_| Mutex::new(HashSet::new())).collect(),
             groups: (0..GROUPS).map(|_| AtomicU64::new(0)).collect(),
         })
     }
@@ -131,10 +156,10 @@ impl Ledger {
         for tag in tags {
             let shard = self.shard(tag.low());
             // Under the lock of the shard, so that an entry that attaches itself meanwhile sees one or the other.
-            if cfg!(not(larder_mutant = "ledger_forgets_uncached_tags")) || shard.contains_key(&tag.low()) {
+            if cfg!(not(larder_mutant = "ledger_forgets_uncached_tags")) || shard.contains(&tag.low()) {
                 self.group(*tag).fetch_max(number, Ordering::SeqCst);
             }
-            if let Some(record) = shard.get(&tag.low()) {
+            if let Some(ByTag(record)) = shard.get(&tag.low()) {
                 record.forget(number, strength);
                 known += 1;
             }
@@ -164,17 +189,19 @@ impl Ledger {
     /// The record of `tag`, made if no entry carries it.
     fn record(&self, tag: TagId) -> Arc<Record> {
         let mut shard = self.shard(tag.low());
-        let record = shard.entry(tag.low()).or_insert_with(|| {
-            // It begins with what its group knows, for the sake of fills that are older than it.
-            let last = self.group(tag).load(Ordering::SeqCst);
-            let mutant = cfg!(larder_mutant = "ledger_record_begins_at_zero");
-            Arc::new(Record {
-                tag: tag.low(),
-                hard: AtomicU64::new(if mutant { 0 } else { last }),
-                soft: AtomicU64::new(0),
-            })
+        if let Some(ByTag(record)) = shard.get(&tag.low()) {
+            return Arc::clone(record);
+        }
+        // It begins with what its group knows, for the sake of fills that are older than it.
+        let last = self.group(tag).load(Ordering::SeqCst);
+        let mutant = cfg!(larder_mutant = "ledger_record_begins_at_zero");
+        let record = Arc::new(Record {
+            tag: tag.low(),
+            hard: AtomicU64::new(if mutant { 0 } else { last }),
+            soft: AtomicU64::new(0),
         });
-        Arc::clone(record)
+        shard.insert(ByTag(Arc::clone(&record)));
+        record
     }
 
     /// How many tags have a record.

@@ -1,6 +1,7 @@
 //! Tags: the names under which entries are forgotten.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_128;
@@ -18,10 +19,12 @@ use xxhash_rust::xxh3::xxh3_128;
 /// assert_eq!(Tag::from("ratings"), Tag::new("ratings"));
 /// assert_ne!(Tag::new("/api").id(), Tag::path("/api").id());
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone)]
 pub struct Tag {
     kind: TagKind,
+    /// Only the first `length` bytes are the tag's: those that name prefixes of one target share its text.
     text: Arc<str>,
+    length: u32,
 }
 
 /// What a [`Tag`] names.
@@ -64,28 +67,19 @@ impl Tag {
     /// A tag of the application.
     #[must_use]
     pub fn new(text: impl Into<Arc<str>>) -> Self {
-        Self {
-            kind: TagKind::Named,
-            text: text.into(),
-        }
+        Self::whole(TagKind::Named, text.into())
     }
 
     /// The tag of everything that the layer called `name` stored.
     #[must_use]
     pub fn layer(name: impl Into<Arc<str>>) -> Self {
-        Self {
-            kind: TagKind::Layer,
-            text: name.into(),
-        }
+        Self::whole(TagKind::Layer, name.into())
     }
 
     /// The tag of everything that was stored for one identity.
     #[must_use]
     pub fn identity(id: impl Into<Arc<str>>) -> Self {
-        Self {
-            kind: TagKind::Identity,
-            text: id.into(),
-        }
+        Self::whole(TagKind::Identity, id.into())
     }
 
     /// The tag of the path `prefix` and of all paths below it, by whole segments: `/teams` reaches `/teams` and
@@ -95,18 +89,40 @@ impl Tag {
     /// more than asked and never less.
     #[must_use]
     pub fn path(prefix: &str) -> Self {
-        Self {
-            kind: TagKind::Path,
-            text: path_prefixes(prefix).last().unwrap_or_default().into(),
-        }
+        Self::whole(
+            TagKind::Path,
+            path_prefixes(prefix).last().unwrap_or_default().into(),
+        )
     }
 
     /// The path tags that an entry at `path` carries: one for each segment-aligned prefix of it, the root first.
     pub fn paths_of(path: &str) -> impl Iterator<Item = Self> + '_ {
-        path_prefixes(path).map(|prefix| Self {
-            kind: TagKind::Path,
-            text: prefix.into(),
+        Self::prefixes(path.into(), path)
+    }
+
+    /// The tags of an entry at `path_and_query`, all in one piece of memory: that [of it](Self::uri), and
+    /// [those of its path](Self::paths_of).
+    pub fn of_target(path_and_query: &str) -> impl Iterator<Item = Self> + '_ {
+        let path = path_and_query.split('?').next().unwrap_or_default();
+        let uri = Self::uri(path_and_query);
+        let text = Arc::clone(&uri.text);
+        std::iter::once(uri).chain(Self::prefixes(text, path))
+    }
+
+    /// The path tags of `path`, with which `text` begins.
+    fn prefixes(text: Arc<str>, path: &str) -> impl Iterator<Item = Self> + '_ {
+        path_prefixes(path).map(move |prefix| Self {
+            length: length(prefix),
+            ..Self::whole(TagKind::Path, Arc::clone(&text))
         })
+    }
+
+    fn whole(kind: TagKind, text: Arc<str>) -> Self {
+        Self {
+            kind,
+            length: length(&text),
+            text,
+        }
     }
 
     /// How many segments of a path have a tag of their own.
@@ -117,10 +133,7 @@ impl Tag {
     #[must_use]
     pub fn uri(path_and_query: impl Into<Arc<str>>) -> Self {
         let text = path_and_query.into();
-        Self {
-            kind: TagKind::Uri,
-            text: ordered(&text).unwrap_or(text),
-        }
+        Self::whole(TagKind::Uri, ordered(&text).unwrap_or(text))
     }
 
     /// What this tag names.
@@ -132,14 +145,19 @@ impl Tag {
     /// The text of the tag, without its kind.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.text
+        self.text.get(..self.length as usize).unwrap_or(&self.text)
     }
 
     /// The id under which stores keep the tag.
     #[must_use]
     pub fn id(&self) -> TagId {
-        TagId::of(self.kind, &self.text)
+        TagId::of(self.kind, self.as_str())
     }
+}
+
+/// No text of 4 GiB comes near a tag; of one that did, all would count.
+fn length(text: &str) -> u32 {
+    u32::try_from(text.len()).unwrap_or(u32::MAX)
 }
 
 /// The same with its query parameters in order; `None` where they are.
@@ -190,15 +208,29 @@ impl TagId {
     }
 }
 
+impl PartialEq for Tag {
+    fn eq(&self, other: &Self) -> bool {
+        (self.kind, self.as_str()) == (other.kind, other.as_str())
+    }
+}
+
+impl Eq for Tag {}
+
+impl Hash for Tag {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.kind, self.as_str()).hash(state);
+    }
+}
+
 impl fmt::Debug for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{:?}", self.kind.as_str(), self.text)
+        write!(f, "{}:{:?}", self.kind.as_str(), self.as_str())
     }
 }
 
 impl fmt::Display for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(self.as_str())
     }
 }
 
@@ -236,6 +268,30 @@ mod tests {
         );
         assert_eq!(prefixes("/teams/"), ["", "/teams"]);
         assert_eq!(prefixes("/"), [""]);
+    }
+
+    #[test]
+    fn the_tags_of_a_target_are_those_of_its_parts() {
+        for target in [
+            "/api/v1?page=2/3&a=?",
+            "/b?c=/d&b=1",
+            "/api/v1/",
+            "/",
+            "*",
+            "?a=1",
+            "/a?",
+        ] {
+            let path = target.split('?').next().unwrap();
+            let expected: Vec<Tag> = std::iter::once(Tag::uri(target))
+                .chain(Tag::paths_of(path))
+                .collect();
+            let tags: Vec<Tag> = Tag::of_target(target).collect();
+            assert_eq!(tags, expected, "{target}");
+            for (tag, expected) in tags.iter().zip(&expected) {
+                assert_eq!(tag.id(), expected.id());
+                assert_eq!(tag.as_str(), expected.as_str());
+            }
+        }
     }
 
     #[test]
