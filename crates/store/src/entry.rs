@@ -10,6 +10,9 @@ use crate::clock::{Timestamp, millis};
 use crate::ledger::{Stamps, Validity};
 use crate::tag::Tag;
 
+/// What an allocator adds to a piece of memory: a header, and half of what it rounds up to.
+const PIECE: usize = 16;
+
 /// What a store keeps under a key.
 #[derive(Debug)]
 pub struct Entry {
@@ -66,22 +69,29 @@ impl Entry {
     }
 
     /// The memory that the entry takes beyond its body, in bytes; an estimate that errs on the high side.
+    ///
+    /// It counts what an allocator adds, and the headers that the entry will keep once it was asked for.
     #[must_use]
     pub fn overhead(&self) -> usize {
-        // A record of a tag, its place in the table and the reference to it.
-        const PER_TAG: usize = 128;
         let content = match &self.content {
             Content::Response(response) => response.overhead(),
-            Content::Variants(all) => all.iter().map(|names| 16 + names.len() * 64).sum(),
+            Content::Variants(all) => all.iter().map(|names| 16 + PIECE + names.len() * 64).sum(),
         };
-        size_of::<Self>()
-            + content
-            + self
-                .tags
-                .iter()
-                .map(|tag| size_of::<Tag>() + tag.as_str().len())
-                .sum::<usize>()
-            + self.tags.len() * PER_TAG
+        size_of::<Self>() + 4 * PIECE + content + self.tags_overhead()
+    }
+
+    fn tags_overhead(&self) -> usize {
+        // The record of a tag, its place in the table, the reference to it, and the tag.
+        const PER_TAG: usize = 40 + PIECE + 24 + 8 + size_of::<Tag>();
+        let mut last = None;
+        let texts = self.tags.iter().map(|tag| {
+            let text = match last.replace(tag) {
+                Some(last) if tag.shares_text(last) => 0,
+                _ => 16 + PIECE + tag.text_len(),
+            };
+            text + PER_TAG
+        });
+        texts.sum()
     }
 
     /// The bytes of the body.
@@ -232,16 +242,24 @@ impl StoredResponse {
     }
 
     fn overhead(&self) -> usize {
-        // What a header line takes in the rendered map, beside the shared bytes.
-        const PER_RENDERED: usize = 128;
+        // What clones of some bytes share.
+        const SHARED: usize = 24 + PIECE;
+        const KEPT: usize = size_of::<(HeaderName, HeaderValue)>() + SHARED + PIECE;
+        // A line of the rendered map, with its place in the index.
+        const RENDERED: usize = 112;
+        // The lines that a layer adds to those that are stored.
+        const ADDED: usize = 7;
         let lines: usize = self
             .headers
             .iter()
             .map(|(name, value)| name.as_str().len() + value.len())
             .sum();
-        lines
-            + self.headers.len() * (size_of::<(HeaderName, HeaderValue)>() + PER_RENDERED)
-            + 6 * PER_RENDERED
+        let kept = lines + self.headers.len() * KEPT + 2 * (SHARED + PIECE);
+        let rendered = size_of::<Rendering>()
+            + 3 * PIECE
+            + (self.headers.len() + ADDED) * RENDERED
+            + ADDED * (SHARED + PIECE);
+        kept + rendered
     }
 }
 

@@ -8,6 +8,26 @@
 //! a fill for it was under way; a table of fixed size keeps the last number for each group of tags, so that
 //! forgetting a tag that nobody cached leaves nothing behind. Two tags of one group cost, at worst, a fill that is
 //! not kept.
+//!
+//! Why nothing stale passes, for an invalidation with the number `n`, of a tag of an entry captured at `c`, if the
+//! capture came before the invalidation was called, so that `c < n`:
+//!
+//! - The entry finds the tag's record, or makes one, under the lock under which the invalidation marks group and record.
+//!   If the entry comes first, the invalidation marks the record that it holds. If it comes second, the record it finds
+//!   is marked, or begins with the mark of the group, which is never lower than that of a record which is gone.
+//! - A record leaves the table only under that lock and when the entry that goes is its last holder. New holders are
+//!   made under the lock alone, so no entry ever holds a record that an invalidation does not find.
+//! - The number is taken before anything is marked. So a look-up that begins when the invalidation is complete sees a
+//!   counter of at least `n`, and does not take the short way by which nothing was forgotten since `c`.
+//! - An invalidation that has its number and is not complete may be passed by a capture with the same number: that fill
+//!   began after the invalidation was called, so it saw what the caller changed before. This is why `n > c` kills and
+//!   `n = c` does not.
+//! - Marks only rise (`fetch_max`), so two invalidations may mark in either order.
+//!
+//! All of it is sequentially consistent, which costs a hit nothing: loads are plain ones on the common machines.
+//! Entries are dropped wherever their last reader lets go of them, and take one lock of a shard at a time, under which
+//! nothing but the table's own code runs. So no order of locks can be wrong, provided that nobody drops an entry under
+//! a lock that an entry's drop could wait for: the memory store hands what leaves its cache out of the cache's lock.
 
 use std::borrow::Borrow;
 use std::collections::HashSet;

@@ -1,4 +1,9 @@
 //! The store in this process's memory: bounded in bytes, and nothing passes through it that was forgotten.
+//!
+//! What an entry is worth is told by its stamps when it is read, never by its being in the cache; so it does not matter
+//! in which order two fills of one key arrive, or whether an invalidation comes between the stamping and the insertion:
+//! a dead entry that takes the place of a live one costs a miss. An entry gets its stamps before anyone else can see it,
+//! and they never change.
 
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -46,8 +51,9 @@ struct Held {
 
 /// The memory that each shard has, at least, so that one entry may take up to half of it.
 const SHARD_BYTES: u64 = 8 << 20;
-/// The bookkeeping of the cache itself for one entry: its place in the table and in the list, and a ghost's.
-const PER_ENTRY: u64 = 160;
+/// The bookkeeping of the cache itself for one entry: its place in the table and in the list, a ghost's, and the piece of
+/// memory that the key is.
+const PER_ENTRY: u64 = 192;
 
 impl MemoryStore {
     /// A store of at most `bytes` bytes. The least is 64 KiB.

@@ -148,6 +148,16 @@ impl Tag {
         self.text.get(..self.length as usize).unwrap_or(&self.text)
     }
 
+    /// Whether the texts of both lie in the same memory.
+    pub(crate) fn shares_text(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.text, &other.text)
+    }
+
+    /// The bytes of the text that it holds, of which its own may be a part.
+    pub(crate) fn text_len(&self) -> usize {
+        self.text.len()
+    }
+
     /// The id under which stores keep the tag.
     #[must_use]
     pub fn id(&self) -> TagId {
