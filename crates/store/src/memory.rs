@@ -116,8 +116,9 @@ impl MemoryStore {
             weight,
         };
         let mut left = Vec::new();
-        self.entries.insert_with_lifecycle(key.clone(), held, &mut left);
-        count_evictions(&key, &left);
+        let own = key.clone();
+        self.entries.insert_with_lifecycle(key, held, &mut left);
+        count_evictions(&own, &left);
         Put {
             entry,
             kept: Kept::Stored,

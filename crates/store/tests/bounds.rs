@@ -1,5 +1,6 @@
 //! The bound of the memory store is one of the heap, not of its own counting; and what left is gone.
 #![cfg(not(shuttle))]
+#![allow(clippy::unwrap_used, reason = "what goes wrong in a test is a panic")]
 
 use std::alloc::System;
 use std::sync::{Mutex, MutexGuard, PoisonError};
