@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use larder_store::{
-    Answer, Content, Entry, Kept, Key, Lifetime, Lookup, MemoryStore, Store, StoredResponse, Strength, Tag,
-    Timestamp,
+    Answer, Content, Entry, Kept, Key, Lifetime, Lookup, MemoryStore, RenderedKind, Store, StoredResponse,
+    Strength, Tag, Timestamp,
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -80,15 +80,17 @@ fn put(store: &MemoryStore, key: &[u8], body: usize, tags: Vec<Tag>, lines: usiz
         capture,
     ));
     let stored = put.entry.response().unwrap();
-    // As a layer answers hits: with the headers that were kept and some of its own.
-    let answer = stored.rendered(1, || {
-        let mut headers = stored.header_map(6);
+    // As a layer answers hits, whole and with a 304: with the headers that were kept and some of its own.
+    let own = |mut headers: HeaderMap| {
         for (n, name) in OWN.into_iter().enumerate() {
             headers.insert(HeaderName::from_static(name), HeaderValue::from(n));
         }
         headers
-    });
+    };
+    let answer = stored.rendered(RenderedKind::Whole, 1, || own(stored.header_map(6)));
     assert_eq!(answer.len(), lines + 6);
+    let answer = stored.rendered(RenderedKind::NotModified, 1, || own(HeaderMap::new()));
+    assert_eq!(answer.len(), 6);
     put.kept
 }
 
