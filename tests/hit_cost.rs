@@ -1,14 +1,10 @@
 //! What a hit allocates, and what a kept response takes up: with everything on that a service would switch on.
-
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-#![allow(
-    clippy::await_holding_lock,
-    reason = "one test at a time, each with a runtime of its own"
-)]
+#![allow(clippy::unwrap_used, reason = "what goes wrong in a test is a panic")]
 
 use std::alloc::System;
 use std::convert::Infallible;
-use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+use std::future::Future;
+use std::sync::{Mutex, Once, PoisonError};
 
 use axum::Router;
 use axum::body::Body;
@@ -32,13 +28,14 @@ const MOST_BYTES: usize = 1024;
 const HITS: usize = 2_000;
 const KEPT: usize = 10_000;
 
-/// One test at a time has the heap to itself, with a recorder of metrics in place.
-fn alone() -> MutexGuard<'static, ()> {
+/// Runs one test at a time, so that it has the heap to itself, with a recorder of metrics in place.
+fn alone(test: impl Future<Output = ()>) {
     static ALONE: Mutex<()> = Mutex::new(());
     static RECORDER: Once = Once::new();
-    let guard = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _guard = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     RECORDER.call_once(|| PrometheusBuilder::new().install_recorder().map(drop).unwrap());
-    guard
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.unwrap().block_on(test);
 }
 
 fn layer(larder: &Larder) -> CacheLayer {
@@ -128,60 +125,63 @@ where
 }
 
 /// With its state given, as a server does that is started: before, axum makes its routes anew for each request.
-#[tokio::test]
-async fn a_hit_on_a_route_allocates_little() {
-    let _alone = alone();
-    let larder = Larder::in_memory(16 << 20);
-    let mut app = Router::new()
-        .route("/api/items", get(items).layer(layer(&larder)))
-        .with_state(());
-    let each = allocations_per_hit(&mut app).await;
-    assert!(each <= MOST_ALLOCATIONS, "{each} allocations per hit");
+#[test]
+fn a_hit_on_a_route_allocates_little() {
+    alone(async {
+        let larder = Larder::in_memory(16 << 20);
+        let mut app = Router::new()
+            .route("/api/items", get(items).layer(layer(&larder)))
+            .with_state(());
+        let each = allocations_per_hit(&mut app).await;
+        assert!(each <= MOST_ALLOCATIONS, "{each} allocations per hit");
+    });
 }
 
-#[tokio::test]
-async fn a_hit_around_a_router_allocates_little() {
-    let _alone = alone();
-    let larder = Larder::in_memory(16 << 20);
-    let app: Router = Router::new().route("/api/items", get(items));
-    let each = allocations_per_hit(&mut layer(&larder).layer(app)).await;
-    assert!(each <= MOST_ALLOCATIONS, "{each} allocations per hit");
+#[test]
+fn a_hit_around_a_router_allocates_little() {
+    alone(async {
+        let larder = Larder::in_memory(16 << 20);
+        let app: Router = Router::new().route("/api/items", get(items));
+        let each = allocations_per_hit(&mut layer(&larder).layer(app)).await;
+        assert!(each <= MOST_ALLOCATIONS, "{each} allocations per hit");
+    });
 }
 
-#[tokio::test]
-async fn a_kept_response_takes_up_little() {
-    let _alone = alone();
-    let larder = Larder::in_memory(64 << 20);
-    let mut app = Router::new()
-        .route("/api/items/{id}", get(items).layer(layer(&larder)))
-        .with_state(());
-    // What is there once for all entries is there before.
-    for n in 0..100 {
-        ask(&mut app, &uri(n)).await;
-    }
-    let region = Region::new(HEAP);
-    let counted = larder.size();
-    for n in 100..100 + KEPT {
-        ask(&mut app, &uri(n)).await;
-    }
-    let (stats, size) = (region.change(), larder.size());
-    assert_eq!(size.entries - counted.entries, KEPT);
-    let beside = held(stats) / KEPT - 200;
-    let weight = (size.bytes - counted.bytes) as usize / KEPT - 200;
-    println!(
-        "{beside} bytes per kept response beside its body of 200, in {:.1} pieces; counted as {weight}",
-        (stats.allocations - stats.deallocations) as f64 / KEPT as f64
-    );
-    // A hit keeps the headers that it rendered.
-    let region = Region::new(HEAP);
-    for n in 100..100 + KEPT {
-        ask(&mut app, &uri(n)).await;
-    }
-    println!(
-        "{} bytes more once it was asked for",
-        held(region.change()) / KEPT
-    );
-    assert!(beside <= MOST_BYTES, "{beside} bytes per kept response");
+#[test]
+fn a_kept_response_takes_up_little() {
+    alone(async {
+        let larder = Larder::in_memory(64 << 20);
+        let mut app = Router::new()
+            .route("/api/items/{id}", get(items).layer(layer(&larder)))
+            .with_state(());
+        // What is there once for all entries is there before.
+        for n in 0..100 {
+            ask(&mut app, &uri(n)).await;
+        }
+        let region = Region::new(HEAP);
+        let counted = larder.size();
+        for n in 100..100 + KEPT {
+            ask(&mut app, &uri(n)).await;
+        }
+        let (stats, size) = (region.change(), larder.size());
+        assert_eq!(size.entries - counted.entries, KEPT);
+        let beside = held(stats) / KEPT - 200;
+        let weight = (size.bytes - counted.bytes) as usize / KEPT - 200;
+        println!(
+            "{beside} bytes per kept response beside its body of 200, in {:.1} pieces; counted as {weight}",
+            (stats.allocations - stats.deallocations) as f64 / KEPT as f64
+        );
+        // A hit keeps the headers that it rendered.
+        let region = Region::new(HEAP);
+        for n in 100..100 + KEPT {
+            ask(&mut app, &uri(n)).await;
+        }
+        println!(
+            "{} bytes more once it was asked for",
+            held(region.change()) / KEPT
+        );
+        assert!(beside <= MOST_BYTES, "{beside} bytes per kept response");
+    });
 }
 
 fn uri(n: usize) -> String {

@@ -127,17 +127,46 @@ fn answer_headers(
     }
     client_caching(&mut headers, policy, age);
     if policy.answer.age && (!made_now || age > 0) {
-        headers.insert(AGE, HeaderValue::from(age));
+        headers.insert(AGE, number(age));
     }
     if policy.answer.x_cache_age && !made_now {
-        headers.insert(X_CACHE_AGE, HeaderValue::from(age));
+        headers.insert(X_CACHE_AGE, number(age));
     }
     outcome_headers(&mut headers, policy, outcome, status);
     // The server would say it too, later and at every hit.
     if stored.status != StatusCode::NO_CONTENT {
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(stored.body.len()));
+        headers.insert(CONTENT_LENGTH, number(stored.body.len() as u64));
     }
     headers
+}
+
+/// A number as a value: a small one is the program's own, which a hit copies without counting who shares it.
+fn number(number: u64) -> HeaderValue {
+    static DIGITS: [[u8; 4]; 10_000] = {
+        let mut all = [[b'0'; 4]; 10_000];
+        let mut n = 0;
+        while n < all.len() {
+            let (mut place, mut rest) = (4, n);
+            while place > 0 {
+                place -= 1;
+                all[n][place] = b'0' + (rest % 10) as u8;
+                rest /= 10;
+            }
+            n += 1;
+        }
+        all
+    };
+    let digits = usize::try_from(number).ok().and_then(|number| DIGITS.get(number));
+    let leading = match number {
+        0..=9 => 3,
+        10..=99 => 2,
+        100..=999 => 1,
+        _ => 0,
+    };
+    match digits.and_then(|digits| std::str::from_utf8(&digits[leading..]).ok()) {
+        Some(digits) => HeaderValue::from_static(digits),
+        None => HeaderValue::from(number),
+    }
 }
 
 /// Whether the tag of a body must be sent as a weak one: a layer around this may encode the body for this client, and
@@ -366,5 +395,17 @@ fn add_vary(headers: &mut HeaderMap, name: &HeaderName) {
     });
     if !named {
         headers.append(VARY, HeaderValue::from_name(name.clone()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_in_full() {
+        for n in [0, 1, 9, 10, 99, 100, 999, 1_000, 9_999, 10_000, 123_456, u64::MAX] {
+            assert_eq!(number(n), n.to_string());
+        }
     }
 }

@@ -14,7 +14,8 @@ use http::header::{CACHE_CONTROL, CONTENT_LOCATION, DATE, ETAG, EXPIRES, HeaderN
 /// of CORS, is for the caller to add.
 #[must_use]
 pub fn not_modified_headers(stored: &HeaderMap) -> HeaderMap {
-    let mut kept = HeaderMap::with_capacity(MUST_BE_SENT.len());
+    // With room for what the caller adds.
+    let mut kept = HeaderMap::with_capacity(2 * MUST_BE_SENT.len());
     for name in &MUST_BE_SENT {
         copy(stored, &mut kept, name);
     }

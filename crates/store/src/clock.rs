@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A moment, in whole milliseconds since the Unix epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -31,13 +31,15 @@ impl Timestamp {
 /// Tells the time to a [`Larder`](https://docs.rs/larder): the machine's by default, a [`FakeClock`]'s in tests.
 ///
 /// The system clock reads the wall clock once, when it is made, and the monotonic clock from then on: it never
-/// goes backwards, and a step of the wall clock neither expires nor revives an entry.
+/// goes backwards, and a step of the wall clock neither expires nor revives an entry. On Linux it reads the coarse
+/// monotonic clock, which is a few milliseconds behind at most (one tick of the kernel) and costs a hit a fifth of what
+/// the fine one costs.
 #[derive(Debug, Clone)]
 pub struct Clock(Source);
 
 #[derive(Debug, Clone)]
 enum Source {
-    System { started: Instant, at: u64 },
+    System { started: Monotonic, at: u64 },
     Fake(Arc<AtomicU64>),
 }
 
@@ -47,7 +49,7 @@ impl Clock {
     pub fn system() -> Self {
         let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis);
         Self(Source::System {
-            started: Instant::now(),
+            started: Monotonic::now(),
             at,
         })
     }
@@ -57,7 +59,7 @@ impl Clock {
     #[inline]
     pub fn now(&self) -> Timestamp {
         match &self.0 {
-            Source::System { started, at } => Timestamp(at.saturating_add(millis(started.elapsed()))),
+            Source::System { started, at } => Timestamp(at.saturating_add(started.elapsed_ms())),
             Source::Fake(now) => Timestamp(now.load(Ordering::SeqCst)),
         }
     }
@@ -66,6 +68,46 @@ impl Clock {
 impl Default for Clock {
     fn default() -> Self {
         Self::system()
+    }
+}
+
+/// A reading of the monotonic clock.
+#[derive(Debug, Clone, Copy)]
+struct Monotonic {
+    #[cfg(target_os = "linux")]
+    ms: u64,
+    #[cfg(not(target_os = "linux"))]
+    at: std::time::Instant,
+}
+
+#[cfg(target_os = "linux")]
+impl Monotonic {
+    #[inline]
+    fn now() -> Self {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::MonotonicCoarse);
+        // Neither is below zero: the clock counts from the start of the machine.
+        let (seconds, nanos) = (time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs());
+        Self {
+            ms: seconds * 1000 + nanos / 1_000_000,
+        }
+    }
+
+    #[inline]
+    fn elapsed_ms(self) -> u64 {
+        Self::now().ms.saturating_sub(self.ms)
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+impl Monotonic {
+    fn now() -> Self {
+        Self {
+            at: std::time::Instant::now(),
+        }
+    }
+
+    fn elapsed_ms(self) -> u64 {
+        millis(self.at.elapsed())
     }
 }
 

@@ -179,7 +179,9 @@ impl StoredResponse {
             .iter()
             .map(|(name, value)| {
                 let bytes = values.split_to(value.len());
-                let copy = HeaderValue::from_maybe_shared(bytes).unwrap_or_else(|_| value.clone());
+                let copy = well_known(value)
+                    .or_else(|| HeaderValue::from_maybe_shared(bytes).ok())
+                    .unwrap_or_else(|| value.clone());
                 (own_name(name), copy)
             })
             .collect();
@@ -282,6 +284,37 @@ impl StoredResponse {
 /// The name in memory of its own: a name that came from a connection may be a slice of its read buffer.
 fn own_name(name: &HeaderName) -> HeaderName {
     HeaderName::from_bytes(name.as_str().as_bytes()).unwrap_or_else(|_| name.clone())
+}
+
+/// The value as one of the program's own, if it is among those that most responses have: such a one is copied to a hit
+/// without counting who shares it, which is half of what the copy costs.
+fn well_known(value: &HeaderValue) -> Option<HeaderValue> {
+    const VALUES: [&str; 20] = [
+        "application/json",
+        "application/json; charset=utf-8",
+        "application/javascript",
+        "application/octet-stream",
+        "application/wasm",
+        "application/xml",
+        "text/css",
+        "text/css; charset=utf-8",
+        "text/html",
+        "text/html; charset=utf-8",
+        "text/javascript",
+        "text/plain",
+        "text/plain; charset=utf-8",
+        "image/jpeg",
+        "image/png",
+        "image/svg+xml",
+        "image/webp",
+        "bytes",
+        "accept-encoding",
+        "gzip",
+    ];
+    VALUES
+        .iter()
+        .find(|known| value == **known)
+        .map(|known| HeaderValue::from_static(known))
 }
 
 /// An entry that several readers share.

@@ -93,7 +93,7 @@ impl MemoryStore {
         }
     }
 
-    fn put_now(&self, key: &Key, mut entry: Entry, capture: Capture) -> Put {
+    fn put_now(&self, key: Key, mut entry: Entry, capture: Capture) -> Put {
         let ids: Vec<TagId> = entry.tags.iter().map(Tag::id).collect();
         entry.stamps = self.ledger.attach(&ids, capture.sequence);
         let alive = entry.stamps.is_some();
@@ -116,8 +116,9 @@ impl MemoryStore {
             weight,
         };
         let mut left = Vec::new();
-        self.entries.insert_with_lifecycle(key.clone(), held, &mut left);
-        count_evictions(key, &left);
+        let own = key.clone();
+        self.entries.insert_with_lifecycle(key, held, &mut left);
+        count_evictions(&own, &left);
         Put {
             entry,
             kept: Kept::Stored,
@@ -155,7 +156,7 @@ impl Store for MemoryStore {
     }
 
     fn put(&self, key: Key, entry: Entry, capture: Capture) -> Answer<Put> {
-        Answer::Ready(self.put_now(&key, entry, capture))
+        Answer::Ready(self.put_now(key, entry, capture))
     }
 
     fn validity(&self, entry: &SharedEntry) -> Answer<Result<Validity, StoreError>> {

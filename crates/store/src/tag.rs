@@ -100,12 +100,12 @@ impl Tag {
         Self::prefixes(path.into(), path)
     }
 
-    /// The tags of an entry at `path_and_query`, all in one piece of memory: that [of exactly it](Self::uri), and
+    /// The tags of an entry at `path_and_query`, all in one piece of memory: that [of it](Self::uri), and
     /// [those of its path](Self::paths_of).
     pub fn of_target(path_and_query: &str) -> impl Iterator<Item = Self> + '_ {
-        let text: Arc<str> = path_and_query.into();
         let path = path_and_query.split('?').next().unwrap_or_default();
-        let uri = Self::uri(Arc::clone(&text));
+        let uri = Self::uri(path_and_query);
+        let text = Arc::clone(&uri.text);
         std::iter::once(uri).chain(Self::prefixes(text, path))
     }
 
@@ -165,6 +165,11 @@ impl Tag {
     }
 }
 
+/// No text of 4 GiB comes near a tag; of one that did, all would count.
+fn length(text: &str) -> u32 {
+    u32::try_from(text.len()).unwrap_or(u32::MAX)
+}
+
 /// The same with its query parameters in order; `None` where they are.
 fn ordered(path_and_query: &str) -> Option<Arc<str>> {
     let (path, query) = path_and_query.split_once('?')?;
@@ -174,11 +179,6 @@ fn ordered(path_and_query: &str) -> Option<Arc<str>> {
     }
     parameters.sort_unstable();
     Some(format!("{path}?{}", parameters.join("&")).into())
-}
-
-/// No text of 4 GiB comes near a tag; of one that did, all would count.
-fn length(text: &str) -> u32 {
-    u32::try_from(text.len()).unwrap_or(u32::MAX)
 }
 
 /// The prefixes of `path` that end at a segment, from the root (empty) down to at most [`Tag::PATH_DEPTH`] segments.
@@ -282,7 +282,15 @@ mod tests {
 
     #[test]
     fn the_tags_of_a_target_are_those_of_its_parts() {
-        for target in ["/api/v1?page=2/3&a=?", "/api/v1/", "/", "*", "?a=1", "/a?"] {
+        for target in [
+            "/api/v1?page=2/3&a=?",
+            "/b?c=/d&b=1",
+            "/api/v1/",
+            "/",
+            "*",
+            "?a=1",
+            "/a?",
+        ] {
             let path = target.split('?').next().unwrap();
             let expected: Vec<Tag> = std::iter::once(Tag::uri(target))
                 .chain(Tag::paths_of(path))

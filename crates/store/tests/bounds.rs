@@ -1,5 +1,6 @@
 //! The bound of the memory store is one of the heap, not of its own counting; and what left is gone.
 #![cfg(not(shuttle))]
+#![allow(clippy::unwrap_used, reason = "what goes wrong in a test is a panic")]
 
 use std::alloc::System;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -80,17 +81,13 @@ fn put(store: &MemoryStore, key: &[u8], body: usize, tags: Vec<Tag>, lines: usiz
     ));
     let stored = put.entry.response().unwrap();
     // As a layer answers hits: with the headers that were kept and some of its own.
-    let answer = stored.rendered(
-        1,
-        || {
-            let mut headers = stored.header_map(6);
-            for (n, name) in OWN.into_iter().enumerate() {
-                headers.insert(HeaderName::from_static(name), HeaderValue::from(n));
-            }
-            headers
-        },
-        HeaderMap::clone,
-    );
+    let own = |mut headers: HeaderMap| {
+        for (n, name) in OWN.into_iter().enumerate() {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from(n));
+        }
+        headers
+    };
+    let answer = stored.rendered(1, || own(stored.header_map(6)), HeaderMap::clone);
     assert_eq!(answer.len(), lines + 6);
     put.kept
 }

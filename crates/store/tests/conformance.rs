@@ -1,5 +1,6 @@
 //! The memory store, held to the contract; and stores broken on purpose, which the suite must find out.
 #![cfg(not(shuttle))]
+#![allow(clippy::unwrap_used, reason = "what goes wrong in a test is a panic")]
 
 use std::collections::HashSet;
 use std::sync::Mutex;

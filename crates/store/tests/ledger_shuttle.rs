@@ -1,5 +1,6 @@
 //! The stamps under shuttle: `RUSTFLAGS="--cfg shuttle" cargo test -p larder-store --test ledger_shuttle`
 #![cfg(shuttle)]
+#![allow(clippy::unwrap_used, reason = "what goes wrong in a test is a panic")]
 // The real stamps, through the memory store's public face. The cache beneath it takes locks that shuttle does not know,
 // which does no harm as long as nothing that shuttle schedules is called under them: the store drops and counts entries
 // when those locks are free again. A run that breaks this hangs.
