@@ -52,7 +52,7 @@
 //! | `Cache-Control`, `Pragma` | not obeyed: a client cannot make the cache ask the handler | the same |
 //!
 //! When the handler runs to fill an entry it sees `Host`, `Accept`, `Accept-Charset`, `Accept-Encoding`,
-//! `Accept-Language`, `traceparent`, `tracestate`, `baggage`, `x-request-id`, `x-correlation-id`, the headers
+//! `Accept-Language`, `traceparent`, `tracestate`, the headers
 //! [in the key](super::keys), those [passed by name](crate::CacheLayer::pass_header), and in a `user_cache` the
 //! credentials of a verified identity. Everything else is hidden: a header that is not in the key must not shape an
 //! answer for all.

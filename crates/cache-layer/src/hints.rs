@@ -8,9 +8,10 @@ use larder_store::Tag;
 /// What a handler tells the cache about the response it returns: a lifetime, tags, or that it must not be kept.
 ///
 /// The hints are a response extension, so any handler or middleware inside the layer can set them, on an error
-/// response too. They go before the layer's own settings, and before `Cache-Control`, which then speaks to clients
-/// alone. They are taken out of the response by the layer and are not there on a hit: what a handler puts into
-/// extensions reaches the layers around only when the handler ran.
+/// response too. A lifetime given here goes before the layer's own, and before what `Cache-Control` and `Expires` say
+/// of one, which then speak to clients alone; `no-store`, and `private` in a shared layer, are kept to all the same.
+/// They are taken out of the response by the layer and are not there on a hit: what a handler puts into extensions
+/// reaches the layers around only when the handler ran.
 ///
 /// ```
 /// use larder_cache_layer::CacheHints;

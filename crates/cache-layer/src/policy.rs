@@ -50,8 +50,8 @@ pub enum ClientCaching {
 #[non_exhaustive]
 pub enum UnkeyedHeaders {
     /// The handler sees `Host`, what a response may name in `Vary` when it negotiates (`Accept`, `Accept-Charset`,
-    /// `Accept-Encoding`, `Accept-Language`), trace context (`traceparent`, `tracestate`, `baggage`,
-    /// `x-request-id`, `x-correlation-id`), the headers in the key, and those passed by name. In a layer by identity it
+    /// `Accept-Encoding`, `Accept-Language`), trace context (`traceparent`, `tracestate`), the headers in the key, and
+    /// those passed by name. In a layer by identity it
     /// also sees the credentials (`Authorization`, `Cookie` and the identity headers). All others are hidden. The
     /// default.
     #[default]
@@ -189,7 +189,7 @@ pub(crate) const IDENTITY_HEADERS: [&str; 9] = [
 ];
 
 /// Headers that a handler may see although they are not in the key; see [`UnkeyedHeaders::Hide`].
-pub(crate) const VISIBLE_HEADERS: [&str; 10] = [
+pub(crate) const VISIBLE_HEADERS: [&str; 7] = [
     "host",
     "accept",
     "accept-charset",
@@ -197,7 +197,4 @@ pub(crate) const VISIBLE_HEADERS: [&str; 10] = [
     "accept-language",
     "traceparent",
     "tracestate",
-    "baggage",
-    "x-request-id",
-    "x-correlation-id",
 ];
