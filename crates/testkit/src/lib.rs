@@ -1,4 +1,4 @@
-//! Real servers (and, in time, conformance suites and doubles) for testing with Larder.
+//! Real servers and doubles (and, in time, conformance suites) for testing with Larder.
 //!
 //! A cache that is only ever tested against a mock of its store has not been tested. This crate starts the
 //! real thing, one for each test, in a few milliseconds, and takes it down again however the test ends.
@@ -15,12 +15,17 @@
 //! ```
 //!
 //! Everything here is made for tests: what goes wrong is a panic that says what happened and what to do,
-//! not an error to be handled. The crate has no dependencies, and needs Unix (sockets and signals).
+//! not an error to be handled. The servers need Unix (sockets and signals).
+//!
+//! What no real store does on demand, [`FailingStore`] does: it stands before a store and fails, hangs or takes its
+//! time as it is told.
 
+mod failing;
 #[cfg(unix)]
 mod resp;
 #[cfg(unix)]
 pub mod server;
 
+pub use failing::{Call, FailingStore, Mode};
 #[cfg(unix)]
 pub use server::RedisServer;
