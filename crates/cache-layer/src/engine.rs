@@ -253,6 +253,7 @@ impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine")
             .field("store", &self.0.store)
+            .field("flights", &self.0.flights.len())
             .finish_non_exhaustive()
     }
 }
