@@ -78,6 +78,42 @@ async fn a_thousand_requests_on_many_threads_are_one_run() {
     assert_no_flights(&larder);
 }
 
+/// One request is held up wherever it can be while another is served from beginning to end: it must not run the
+/// handler again because it looked before the other's entry was there and joined when the other's flight was over.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_overtaken_by_a_whole_flight_uses_its_entry() {
+    for polls in 0.. {
+        let store = FailingStore::new(MemoryStore::with_capacity(1 << 20));
+        store.set_all(Mode::Later);
+        let (larder, _) = with_store(store, |_| {});
+        let (runs, gate) = (Count::default(), Gate::default());
+        gate.open();
+        let app = app(&larder.cache("overtaken").ttl(MINUTE), numbered(&runs, &gate));
+        let request = || {
+            let app = app.clone();
+            ByHand::new(async move { see(&app, "/").await.1 })
+        };
+        let mut slow = request();
+        assert_eq!(slow.poll_up_to(polls), None);
+        if runs.get() > 0 {
+            assert!(polls > 4, "only {polls} places to hold it up at");
+            return;
+        }
+        let mut fast = request();
+        let mut answers = [fast.poll_up_to(50), None];
+        for _ in 0..50 {
+            answers[1] = answers[1].take().or_else(|| slow.poll_up_to(1));
+            answers[0] = answers[0].take().or_else(|| fast.poll_up_to(1));
+        }
+        assert_eq!(
+            answers,
+            [Some("1".into()), Some("1".into())],
+            "held up after {polls} polls"
+        );
+        assert_no_flights(&larder);
+    }
+}
+
 /// What a client does with an answer: reads it frame by frame, with a pause after each.
 async fn read_slowly(answer: Answered) -> String {
     let mut body = answer.into_body();

@@ -25,6 +25,8 @@ pub(crate) enum Flight {
     Made(Made),
     /// The handler failed, and a stale entry stood in for it.
     Failed,
+    /// Nothing was made: an earlier flight had left an entry in the store.
+    Kept,
 }
 
 /// What a fill made.

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use http::{Method, Request, Response};
-use larder_store::{Capture, Key, Landing, Role, SharedEntry, Timestamp, Validity, VaryNames};
+use larder_store::{Capture, Key, Landing, Leader, Role, SharedEntry, Timestamp, Validity, VaryNames};
 use tokio::time::{Instant, timeout_at};
 use tower_service::Service;
 use tracing::Instrument;
@@ -219,7 +219,7 @@ where
             .flights
             .join(self.flight_key(&fill.primary, varies.as_ref(), capture))
         {
-            Role::Leader(leader) => return fill::run(self, fill, Some(leader)).await.map(ControlFlow::Break),
+            Role::Leader(leader) => return self.lead(fill, leader).await,
             Role::Waiter(waiter) => waiter,
         };
         let began = Instant::now();
@@ -233,7 +233,7 @@ where
                         core.ask(core.store.validity(&made.entry)).await,
                         Ok(Validity::Valid)
                     ),
-                    Flight::Failed => true,
+                    Flight::Failed | Flight::Kept => true,
                 };
                 return Ok(match self.coalesced(&flight, &fill, valid) {
                     Some(response) => ControlFlow::Break(response),
@@ -248,12 +248,28 @@ where
         fill::run(self, fill, leader).await.map(ControlFlow::Break)
     }
 
+    /// Fills, unless an earlier flight ended between the look-up and the joining: then its entry is there by now, and
+    /// to run the handler would be one run too many.
+    async fn lead(self, fill: Fill, leader: Leader<FlightKey, Flight>) -> Round<S, ReqB, ResB, S::Error> {
+        let core = self.layer.engine.core();
+        let Located { found, .. } = locate::wait(core, fill.primary.as_bytes(), self.request.headers()).await;
+        let now = core.clock.now();
+        if let Decision::Hit(entry) | Decision::HitAndRefresh(entry) = decide(found, &self.layer.policy, now)
+            && let Some(response) = self.layer.answer_hit(&entry, self.asker(), now)
+        {
+            leader.land(Flight::Kept);
+            return Ok(ControlFlow::Break(response));
+        }
+        fill::run(self, fill, Some(leader)).await.map(ControlFlow::Break)
+    }
+
     /// The answer from what another request's handler made, if it is for this request too.
     fn coalesced(&self, flight: &Flight, fill: &Fill, valid: bool) -> Option<Response<Body<ResB>>> {
         let core = self.layer.engine.core();
         let now = core.clock.now();
         let made = match flight {
             Flight::Made(made) => made,
+            Flight::Kept => return None,
             Flight::Failed => {
                 let entry = fill.fallback.as_ref()?;
                 let status = CacheStatus::forwarded(MissReason::Expired)
