@@ -5,7 +5,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use http::{Method, Request, Response};
-use larder_store::{Capture, Key, Landing, Leader, Role, SharedEntry, Timestamp, Validity, VaryNames};
+use larder_store::{
+    Capture, Key, Landing, Leader, Lifetime, Role, SharedEntry, Timestamp, Validity, VaryNames,
+};
 use tokio::time::{Instant, timeout_at};
 use tower_service::Service;
 use tracing::Instrument;
@@ -159,7 +161,8 @@ where
             },
             Decision::HitAndRefresh(entry) => {
                 let response = self.layer.answer_hit(&entry, self.asker(), now);
-                self.refresh(primary.clone(), varies, "early").await;
+                self.refresh(primary.clone(), varies, "early", entry.lifetime)
+                    .await;
                 return Ok(response.map_or_else(
                     || unreachable!("only responses are decided on"),
                     ControlFlow::Break,
@@ -167,7 +170,7 @@ where
             }
             Decision::Stale(entry) => {
                 let response = self.stale(&entry, now);
-                self.refresh(primary.clone(), varies, "swr").await;
+                self.refresh(primary.clone(), varies, "swr", entry.lifetime).await;
                 return Ok(ControlFlow::Break(response));
             }
             Decision::Fill(reason, fallback) => (reason, fallback),
@@ -304,7 +307,13 @@ where
     ///
     /// The request goes with its extensions, as a GET; the task has a span of its own. At most one such fill is under
     /// way for an entry.
-    async fn refresh(mut self, primary: Key, varies: Option<VaryNames>, trigger: &'static str) {
+    async fn refresh(
+        mut self,
+        primary: Key,
+        varies: Option<VaryNames>,
+        trigger: &'static str,
+        served: Lifetime,
+    ) {
         let layer = Arc::clone(&self.layer);
         let core = layer.engine.core();
         let (Some(permit), Ok(capture)) = (core.tasks.permit(), self.capture().await) else {
@@ -334,6 +343,15 @@ where
         let limit = layer.policy.background_timeout;
         let name = Arc::clone(&layer.policy.name);
         let work = async move {
+            let core = self.layer.engine.core();
+            let found = locate::wait(core, fill.primary.as_bytes(), self.request.headers())
+                .await
+                .found;
+            // As in `lead`: an earlier fill may have replaced it already.
+            if matches!(&found, Found::Entry { entry, soft: false } if entry.lifetime != served) {
+                leader.land(Flight::Kept);
+                return;
+            }
             let result = match fill::run_in_background(self, fill, leader).await {
                 Ok(()) => "ok",
                 Err(()) => "error",
