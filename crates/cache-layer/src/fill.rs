@@ -73,6 +73,7 @@ where
         mut request,
         asked,
         identity,
+        luck: _,
     } = trip;
     let mut making = Making {
         tags: tags::known(&request, &layer.policy, identity.as_ref()),

@@ -42,17 +42,18 @@ pub(crate) enum Decision {
 }
 
 /// **The one place that decides**: what was found, and what it is worth now.
+///
+/// `luck` is uniform in (0, 1] and drawn once for each request, however often it comes here: a second draw would make
+/// an early refresh less likely than its formula says.
 #[inline]
-pub(crate) fn decide(found: Found, policy: &Policy, now: Timestamp) -> Decision {
+pub(crate) fn decide(found: Found, policy: &Policy, now: Timestamp, luck: f64) -> Decision {
     let (entry, soft) = match found {
         Found::Entry { entry, soft } => (entry, soft),
         Found::Nothing(reason) => return Decision::Fill(reason, None),
     };
     match freshness(&entry.lifetime, now, soft) {
         Freshness::Fresh => match policy.early_refresh {
-            Some(beta) if refresh_early(&entry.lifetime, now, beta, 1.0 - fastrand::f64()) => {
-                Decision::HitAndRefresh(entry)
-            }
+            Some(beta) if refresh_early(&entry.lifetime, now, beta, luck) => Decision::HitAndRefresh(entry),
             _ => Decision::Hit(entry),
         },
         Freshness::Stale => Decision::Stale(entry),
@@ -67,12 +68,13 @@ pub(crate) fn hit_at_once<ReqB, ResB: http_body::Body>(
     layer: &Built,
     request: &Request<ReqB>,
     asked: Asked,
+    luck: f64,
 ) -> Option<Response<Body<ResB>>> {
     let core = layer.engine.core();
     let key = key::of_request(request, &layer.policy, None);
     let located = locate::at_once(core, &key, request.headers())?;
     let now = core.clock.now();
-    match decide(located.found, &layer.policy, now) {
+    match decide(located.found, &layer.policy, now, luck) {
         Decision::Hit(entry) => layer.answer_hit(
             &entry,
             Asker {
@@ -154,7 +156,7 @@ where
         let core = self.layer.engine.core();
         let Located { found, varies } = locate::wait(core, primary.as_bytes(), self.request.headers()).await;
         let now = core.clock.now();
-        let (reason, fallback) = match decide(found, &self.layer.policy, now) {
+        let (reason, fallback) = match decide(found, &self.layer.policy, now, self.luck) {
             Decision::Hit(entry) => match self.layer.answer_hit(&entry, self.asker(), now) {
                 Some(response) => return Ok(ControlFlow::Break(response)),
                 None => (MissReason::Absent, None),
@@ -257,7 +259,8 @@ where
         let core = self.layer.engine.core();
         let Located { found, .. } = locate::wait(core, fill.primary.as_bytes(), self.request.headers()).await;
         let now = core.clock.now();
-        if let Decision::Hit(entry) | Decision::HitAndRefresh(entry) = decide(found, &self.layer.policy, now)
+        if let Decision::Hit(entry) | Decision::HitAndRefresh(entry) =
+            decide(found, &self.layer.policy, now, self.luck)
             && let Some(response) = self.layer.answer_hit(&entry, self.asker(), now)
         {
             leader.land(Flight::Kept);

@@ -76,8 +76,9 @@ where
                 return ResponseFuture::bypass(self.inner.call(request), Arc::clone(layer), reason);
             }
         };
+        let luck = layer.policy.luck();
         if Sc::SHARED
-            && let Some(response) = flow::hit_at_once(layer, &request, asked)
+            && let Some(response) = flow::hit_at_once(layer, &request, asked, luck)
         {
             return ResponseFuture::ready(response);
         }
@@ -90,6 +91,7 @@ where
             request,
             asked,
             identity: None,
+            luck,
         };
         ResponseFuture::flow(trip.identify(self.scope.clone()))
     }
