@@ -162,7 +162,11 @@ impl Making {
             Ok(recipe) => recipe,
             Err(reason) => return self.pass(parts, Body::passed(body), reason),
         };
-        match length(&parts.headers, &body) {
+        let length = match length(&parts.headers, &body) {
+            Ok(length) => length,
+            Err(reason) => return self.pass(parts, Body::passed(body), reason),
+        };
+        match length {
             Some(length) if length > self.layer.policy.max_body => {
                 self.pass(parts, Body::passed(body), UncacheableReason::TooLarge)
             }
@@ -445,11 +449,16 @@ fn now_or_in_background(core: &Arc<Core>, work: impl Future<Output = ()> + Send 
     }
 }
 
-/// The length of the body, where it is known before the body is read.
-fn length<B: http_body::Body>(headers: &HeaderMap, body: &B) -> Option<u64> {
-    body.size_hint()
-        .exact()
-        .or_else(|| headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok())
+/// The length of the body, where it is known before the body is read; a body of another length than its head says
+/// cannot be kept.
+fn length<B: http_body::Body>(headers: &HeaderMap, body: &B) -> Result<Option<u64>, UncacheableReason> {
+    let said = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse().ok());
+    match (body.size_hint().exact(), said) {
+        (Some(exact), Some(said)) if exact != said => Err(UncacheableReason::Incomplete),
+        (exact, said) => Ok(exact.or(said)),
+    }
 }
 
 /// Reads a body of known length. When it is not what it was said to be, the answer is what was read and the rest.
