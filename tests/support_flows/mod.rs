@@ -155,15 +155,18 @@ impl Count {
         self.0.0.load(Ordering::SeqCst)
     }
 
-    /// Waits until it happened `times` times.
+    /// Waits until it happened `times` times, but not for ever.
     pub(crate) async fn reach(&self, times: usize) {
-        loop {
-            let news = self.0.1.notified();
-            if self.get() >= times {
-                return;
+        in_time(async {
+            loop {
+                let news = self.0.1.notified();
+                if self.get() >= times {
+                    return;
+                }
+                news.await;
             }
-            news.await;
-        }
+        })
+        .await;
     }
 }
 
