@@ -136,7 +136,7 @@ pub(crate) async fn text(answer: Answered) -> String {
 }
 
 pub(crate) async fn bytes(answer: Answered) -> Bytes {
-    answer.into_body().collect().await.unwrap().to_bytes()
+    in_time(answer.into_body().collect()).await.unwrap().to_bytes()
 }
 
 /// Counts what happens, and lets a test wait until it happened so often.
