@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use larder_store::{
-    Answer, Clock, Flights, Forgotten, Key, SharedEntry, Size, Store, StoreError, StoreErrorKind, Strength,
-    Tag, TagKind, Timestamp, VaryNames,
+    Answer, Capture, Clock, Entry, Flights, Forgotten, Key, Put, SharedEntry, Size, Store, StoreError,
+    StoreErrorKind, Strength, Tag, TagKind, Timestamp, VaryNames,
 };
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -235,6 +235,15 @@ impl Core {
             tracing::warn!(store = self.store.name(), %error, "the store failed; going on without it");
         }
         result
+    }
+
+    /// Hands an entry to the store; `None` when it did not answer in time.
+    pub(crate) async fn put(&self, key: Key, entry: Entry, capture: Capture) -> Option<Put> {
+        let answer = match self.store.put(key, entry, capture) {
+            Answer::Ready(put) => return Some(put),
+            Answer::Later(answer) => Answer::Later(Box::pin(async move { Ok(answer.await) })),
+        };
+        self.ask(answer).await.ok()
     }
 }
 

@@ -398,15 +398,28 @@ impl Recipe {
         let core = layer.engine.core();
         let (headers, generated) = headers::stored_headers(head, &layer.policy, &body);
         let length = body.len();
-        let stored = StoredResponse::new(head.status, &headers, body).with_generated_etag(generated);
-        let entry = Entry::new(self.lifetime, Content::Response(stored), self.tags.clone());
-        let put = core.store.put(self.key.clone(), entry, self.capture).wait().await;
+        let entry = || {
+            let stored = StoredResponse::new(head.status, &headers, body.clone());
+            let content = Content::Response(stored.with_generated_etag(generated));
+            Entry::new(self.lifetime, content, self.tags.clone())
+        };
+        let put = core.put(self.key.clone(), entry(), self.capture).await;
+        // The store that did not answer has the entry: the answer to this request is made of another.
+        let put = put.unwrap_or_else(|| Put {
+            entry: Arc::new(entry()),
+            kept: Kept::Error,
+        });
         if put.kept == Kept::Stored && !self.names.is_empty() {
             self.mark_variants(core).await;
         }
         rare::stored(&layer.policy.name, put.kept, length, core.store.size());
         core.loners.clear(key::loner_hash(&self.primary));
-        if let Some(leader) = leader {
+        if put.kept == Kept::Error {
+            // What the store did not take in, it cannot vouch for: those who wait would each wait for the next.
+            if let Some(leader) = leader {
+                leader.release();
+            }
+        } else if let Some(leader) = leader {
             let made = Made {
                 entry: Arc::clone(&put.entry),
                 key: self.key,
@@ -431,10 +444,7 @@ impl Recipe {
             Content::Variants(lists.into()),
             vec![Tag::layer(self.layer.policy.name.clone())],
         );
-        core.store
-            .put(self.primary.clone(), mark, self.capture)
-            .wait()
-            .await;
+        core.put(self.primary.clone(), mark, self.capture).await;
     }
 }
 
