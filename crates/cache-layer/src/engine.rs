@@ -92,6 +92,8 @@ impl Default for Limits {
 
 struct Registered {
     at: &'static Location<'static>,
+    /// Whether it was told to share its name.
+    share: bool,
     switch: Switch,
 }
 
@@ -194,7 +196,7 @@ impl Engine {
     /// Takes a name for a layer that is made at `at`.
     ///
     /// # Panics
-    /// If the name is empty, or a layer made elsewhere has it and `share` is false.
+    /// If the name is empty, or a layer made elsewhere has it and neither is to share it.
     pub(crate) fn register(&self, name: &Arc<str>, at: &'static Location<'static>, share: bool) -> Switch {
         assert!(
             !name.is_empty(),
@@ -203,15 +205,16 @@ impl Engine {
         let mut layers = self.0.layers.lock().unwrap_or_else(PoisonError::into_inner);
         let layer = layers.entry(Arc::clone(name)).or_insert_with(|| Registered {
             at,
+            share,
             switch: Switch::new(),
         });
-        let (first, switch) = (layer.at, layer.switch.clone());
+        let (first, share, switch) = (layer.at, share || layer.share, layer.switch.clone());
         // Not while the lock is held: other threads may be building layers.
         drop(layers);
         assert!(
             share || first == at,
             "two cache layers are called `{name}`: one is made at {first}, another at {at}. Give each its own name, or \
-             make the second with `share_name` if they are to answer with each other's entries"
+             make one of them with `share_name` if they are to answer with each other's entries"
         );
         switch
     }
