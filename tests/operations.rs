@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use larder::store::StoreErrorKind;
-use larder::{CacheLayer, Config, ErrorKind, Larder, MemoryStore, Preset, Store};
+use larder::{CacheLayer, Config, ErrorKind, Larder, MemoryStore, Preset};
 use larder_testkit::{Call, FailingStore, Mode};
 use support_flows::*;
 use tokio::time::{Instant, sleep};
