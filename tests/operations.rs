@@ -174,13 +174,17 @@ async fn layers_that_share_a_name_share_their_entries() {
     let _other = counting(&larder.cache("told-first"), &runs);
 }
 
-/// A service with a stale entry under `/`, whose second run waits at the gate.
+/// A service with stale entries under `/` and `/also`, whose later runs wait at the gate.
 async fn stale(larder: &Larder, clock: &larder::FakeClock, runs: &Count, gate: &Gate) -> App {
     let (counted, entrance) = (runs.clone(), gate.clone());
     let layer = larder.cache("stale").ttl(SECOND).stale_while_revalidate(MINUTE);
-    let app = app(&layer, move |_| {
+    let app = app(&layer, move |request| {
         let (runs, gate) = (counted.clone(), entrance.clone());
+        let first_of_another = request.uri() == "/also" && runs.get() == 0;
         async move {
+            if first_of_another {
+                return ok("also");
+            }
             let run = runs.add();
             if run > 1 {
                 gate.pass().await;
@@ -188,6 +192,7 @@ async fn stale(larder: &Larder, clock: &larder::FakeClock, runs: &Count, gate: &
             ok(run)
         }
     });
+    assert_eq!(see(&app, "/also").await, pair("MISS", "also"));
     assert_eq!(see(&app, "/").await, pair("MISS", 1));
     clock.advance(SECOND);
     app
@@ -223,7 +228,15 @@ async fn shutdown_cuts_off_at_its_deadline_and_the_layers_go_on() {
     settle().await;
     assert_eq!(runs.get(), 2);
     let began = Instant::now();
-    assert!(!larder.shutdown(SECOND * 3).await, "it did not come to its end");
+    let ending = tokio::spawn({
+        let larder = larder.clone();
+        async move { larder.shutdown(SECOND * 3).await }
+    });
+    settle().await;
+    assert_eq!(see(&app, "/also").await, pair("STALE", "also"));
+    settle().await;
+    assert_eq!(runs.get(), 2, "while it waits it starts none");
+    assert!(!ending.await.unwrap(), "it did not come to its end");
     assert_eq!(began.elapsed(), SECOND * 3);
     // The layers answer still: stale, without a fill behind it, and misses.
     gate.open();
@@ -236,7 +249,7 @@ async fn shutdown_cuts_off_at_its_deadline_and_the_layers_go_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn background_fills_end_with_the_last_handle() {
+async fn a_fill_that_is_cut_off_leaves_its_flight() {
     let (larder, clock) = fake();
     let (runs, gate) = (Count::default(), Gate::default());
     let app = stale(&larder, &clock, &runs, &gate).await;
@@ -375,7 +388,9 @@ async fn what_cannot_be_shown_to_be_valid_is_made_anew() {
         let began = Instant::now();
         let all: Vec<_> = (0..5).map(|_| spawn(&app, get("/"))).collect();
         for answer in all {
-            assert_eq!(text(answer.await.unwrap().unwrap()).await, "body");
+            let answer = answer.await.unwrap().unwrap();
+            assert!(!cache_status(&answer).contains("collapsed"), "{mode:?}");
+            assert_eq!(text(answer).await, "body");
         }
         assert!(
             began.elapsed() <= SECOND + STORE_TIMEOUT + LATE,
