@@ -1,6 +1,6 @@
 //! An entry that is a response: checked once, where it is found or made.
 
-use larder_store::{Content, Entry, SharedEntry, StoredResponse};
+use larder_store::{Content, Entry, Lifetime, SharedEntry, StoredResponse};
 
 /// An entry whose content is a response.
 #[derive(Debug, Clone)]
@@ -11,6 +11,15 @@ impl Cached {
     #[inline]
     pub(crate) fn of(entry: SharedEntry) -> Option<Self> {
         matches!(entry.content, Content::Response(_)).then_some(Self(entry))
+    }
+
+    /// A response as no store has taken it in.
+    pub(crate) fn own(lifetime: Lifetime, response: StoredResponse) -> Self {
+        Self(SharedEntry::new(Entry::new(
+            lifetime,
+            Content::Response(response),
+            Vec::new(),
+        )))
     }
 
     #[inline]

@@ -26,6 +26,8 @@ pub(crate) enum Flight {
     Made(Made),
     /// The handler failed, and a stale entry stood in for it.
     Failed,
+    /// Nothing was made: an earlier flight had left an entry in the store.
+    Kept,
 }
 
 /// What a fill made.
@@ -91,6 +93,8 @@ impl Default for Limits {
 
 struct Registered {
     at: &'static Location<'static>,
+    /// Whether it was told to share its name.
+    share: bool,
     switch: Switch,
 }
 
@@ -193,7 +197,7 @@ impl Engine {
     /// Takes a name for a layer that is made at `at`.
     ///
     /// # Panics
-    /// If the name is empty, or a layer made elsewhere has it and `share` is false.
+    /// If the name is empty, or a layer made elsewhere has it and neither is to share it.
     pub(crate) fn register(&self, name: &Arc<str>, at: &'static Location<'static>, share: bool) -> Switch {
         assert!(
             !name.is_empty(),
@@ -202,15 +206,16 @@ impl Engine {
         let mut layers = self.0.layers.lock().unwrap_or_else(PoisonError::into_inner);
         let layer = layers.entry(Arc::clone(name)).or_insert_with(|| Registered {
             at,
+            share,
             switch: Switch::new(),
         });
-        let (first, switch) = (layer.at, layer.switch.clone());
+        let (first, share, switch) = (layer.at, share || layer.share, layer.switch.clone());
         // Not while the lock is held: other threads may be building layers.
         drop(layers);
         assert!(
             share || first == at,
             "two cache layers are called `{name}`: one is made at {first}, another at {at}. Give each its own name, or \
-             make the second with `share_name` if they are to answer with each other's entries"
+             make one of them with `share_name` if they are to answer with each other's entries"
         );
         switch
     }
@@ -221,15 +226,6 @@ impl Engine {
 }
 
 impl Core {
-    /// Keeps an entry; `None` when the store did not answer in time.
-    pub(crate) async fn put(&self, key: Key, entry: Entry, capture: Capture) -> Option<Put> {
-        let answer = match self.store.put(key, entry, capture) {
-            Answer::Ready(put) => Answer::Ready(Ok(put)),
-            Answer::Later(put) => Answer::Later(Box::pin(async move { Ok(put.await) })),
-        };
-        self.ask(answer).await.ok()
-    }
-
     /// How long a write to the store may take where nobody waits for it.
     pub(crate) const fn write_timeout(&self) -> Duration {
         self.limits.invalidation_timeout
@@ -243,6 +239,15 @@ impl Core {
             tracing::warn!(store = self.store.name(), %error, "the store failed; going on without it");
         }
         result
+    }
+
+    /// Hands an entry to the store; `None` when it did not answer in time.
+    pub(crate) async fn put(&self, key: Key, entry: Entry, capture: Capture) -> Option<Put> {
+        let answer = match self.store.put(key, entry, capture) {
+            Answer::Ready(put) => return Some(put),
+            Answer::Later(answer) => Answer::Later(Box::pin(async move { Ok(answer.await) })),
+        };
+        self.ask(answer).await.ok()
     }
 }
 
@@ -263,6 +268,7 @@ impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine")
             .field("store", &self.0.store)
+            .field("flights", &self.0.flights.len())
             .finish_non_exhaustive()
     }
 }

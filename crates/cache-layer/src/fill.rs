@@ -74,6 +74,7 @@ where
         mut request,
         asked,
         identity,
+        luck: _,
     } = trip;
     let mut making = Making {
         tags: tags::known(&request, &layer.policy, identity.as_ref()),
@@ -162,7 +163,11 @@ impl Making {
             Ok(recipe) => recipe,
             Err(reason) => return self.pass(parts, Body::passed(body), reason),
         };
-        match length(&parts.headers, &body) {
+        let length = match length(&parts.headers, &body) {
+            Ok(length) => length,
+            Err(reason) => return self.pass(parts, Body::passed(body), reason),
+        };
+        match length {
             Some(length) if length > self.layer.policy.max_body => {
                 self.pass(parts, Body::passed(body), UncacheableReason::TooLarge)
             }
@@ -220,9 +225,7 @@ impl Making {
         body: Bytes,
     ) -> Response<Body<B>> {
         let layer = Arc::clone(&self.layer);
-        let Some((entry, kept)) = recipe.keep(&parts, body.clone(), self.leader.take()).await else {
-            return self.pass(parts, Body::full(body), UncacheableReason::StoreError);
-        };
+        let (entry, kept) = recipe.keep(&parts, body, self.leader.take()).await;
         let now = layer.engine.core().clock.now();
         let status = self.status(parts.status);
         let not = match kept {
@@ -388,31 +391,38 @@ struct Recipe {
 const LISTS: usize = 4;
 
 impl Recipe {
-    /// Keeps the response, and gives it to those who wait. `None` when the store did not answer.
-    async fn keep(self, head: &response::Parts, body: Bytes, leader: Lead) -> Option<(Cached, Kept)> {
+    /// Keeps the response, and gives it to those who wait.
+    async fn keep(self, head: &response::Parts, body: Bytes, leader: Lead) -> (Cached, Kept) {
         let layer = Arc::clone(&self.layer);
         let core = layer.engine.core();
         let (headers, generated) = headers::stored_headers(head, &layer.policy, &body);
         let length = body.len();
-        let stored = StoredResponse::new(head.status, &headers, body).with_generated_etag(generated);
-        let entry = Entry::new(self.lifetime, Content::Response(stored), self.tags.clone());
-        // Were it not answered, `leader` is dropped here, and another of those who wait works.
-        let put = core.put(self.key.clone(), entry, self.capture).await?;
-        let entry = Cached::of(put.entry)?;
-        if put.kept == Kept::Stored && !self.names.is_empty() {
+        let stored =
+            || StoredResponse::new(head.status, &headers, body.clone()).with_generated_etag(generated);
+        let entry = Entry::new(self.lifetime, Content::Response(stored()), self.tags.clone());
+        let put = core.put(self.key.clone(), entry, self.capture).await;
+        let put = put.and_then(|put| Some((Cached::of(put.entry)?, put.kept)));
+        // A store that did not answer has the entry: the answer to this request is made of another.
+        let (entry, kept) = put.unwrap_or_else(|| (Cached::own(self.lifetime, stored()), Kept::Error));
+        if kept == Kept::Stored && !self.names.is_empty() {
             self.mark_variants(core).await;
         }
-        rare::stored(&layer.policy.name, put.kept, length, core.store.size());
+        rare::stored(&layer.policy.name, kept, length, core.store.size());
         core.loners.clear(key::loner_hash(&self.primary));
-        if let Some(leader) = leader {
-            let made = Made {
-                entry: entry.clone(),
-                key: self.key,
-                names: self.names,
-            };
-            leader.land(Flight::Made(made));
+        match leader {
+            None => {}
+            // What the store did not take in, it cannot vouch for: those who wait would each wait for the next.
+            Some(leader) if kept == Kept::Error => leader.release(),
+            Some(leader) => {
+                let made = Made {
+                    entry: entry.clone(),
+                    key: self.key,
+                    names: self.names,
+                };
+                leader.land(Flight::Made(made));
+            }
         }
-        Some((entry, put.kept))
+        (entry, kept)
     }
 
     /// Leaves the mark under the primary key that leads to the variants.
@@ -452,11 +462,16 @@ fn now_or_in_background(core: &Arc<Core>, work: impl Future<Output = ()> + Send 
     }
 }
 
-/// The length of the body, where it is known before the body is read.
-fn length<B: http_body::Body>(headers: &HeaderMap, body: &B) -> Option<u64> {
-    body.size_hint()
-        .exact()
-        .or_else(|| headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok())
+/// The length of the body, where it is known before the body is read; a body of another length than its head says
+/// cannot be kept.
+fn length<B: http_body::Body>(headers: &HeaderMap, body: &B) -> Result<Option<u64>, UncacheableReason> {
+    let said = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse().ok());
+    match (body.size_hint().exact(), said) {
+        (Some(exact), Some(said)) if exact != said => Err(UncacheableReason::Incomplete),
+        (exact, said) => Ok(exact.or(said)),
+    }
 }
 
 /// Reads a body of known length. When it is not what it was said to be, the answer is what was read and the rest.

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use http::{Method, Request, Response};
-use larder_store::{Capture, Key, Landing, Role, Timestamp, Validity, VaryNames};
+use larder_store::{Capture, Key, Landing, Leader, Lifetime, Role, Timestamp, Validity, VaryNames};
 use tokio::time::{Instant, timeout, timeout_at};
 use tower_service::Service;
 use tracing::Instrument;
@@ -41,15 +41,18 @@ pub(crate) enum Decision {
 }
 
 /// **The one place that decides**: what was found, and what it is worth now.
+///
+/// `luck` is uniform in (0, 1] and drawn once for each request, however often it comes here: a second draw would make
+/// an early refresh less likely than its formula says.
 #[inline]
-pub(crate) fn decide(found: Found, policy: &Policy, now: Timestamp) -> Decision {
+pub(crate) fn decide(found: Found, policy: &Policy, now: Timestamp, luck: f64) -> Decision {
     let (entry, soft) = match found {
         Found::Entry { entry, soft } => (entry, soft),
         Found::Nothing(reason) => return Decision::Fill(reason, None),
     };
     match freshness(&entry.entry().lifetime, now, soft) {
         Freshness::Fresh => match policy.early_refresh {
-            Some(beta) if refresh_early(&entry.entry().lifetime, now, beta, 1.0 - fastrand::f64()) => {
+            Some(beta) if refresh_early(&entry.entry().lifetime, now, beta, luck) => {
                 Decision::HitAndRefresh(entry)
             }
             _ => Decision::Hit(entry),
@@ -66,18 +69,18 @@ pub(crate) fn hit_at_once<ReqB, ResB: http_body::Body>(
     layer: &Built,
     request: &Request<ReqB>,
     asked: Asked,
+    luck: f64,
 ) -> Option<Response<Body<ResB>>> {
     let core = layer.engine.core();
     let timer = Metrics::timer();
     let key = key::of_request(request, &layer.policy, None);
     let located = locate::at_once(core, &key, request.headers())?;
     let now = core.clock.now();
-    match decide(located.found, &layer.policy, now) {
+    match decide(located.found, &layer.policy, now, luck) {
         Decision::Hit(entry) => {
             if let Some(began) = timer {
-                layer
-                    .metrics
-                    .sample(&layer.policy.name, began, entry.entry().lifetime.age_ms(now));
+                let age_ms = entry.entry().lifetime.age_ms(now);
+                layer.metrics.sample(&layer.policy.name, began, age_ms);
             }
             Some(layer.answer_hit(
                 &entry,
@@ -162,7 +165,7 @@ where
         let timer = Metrics::timer();
         let Located { found, varies } = locate::wait(core, primary.as_bytes(), self.request.headers()).await;
         let now = core.clock.now();
-        let (reason, fallback) = match decide(found, &self.layer.policy, now) {
+        let (reason, fallback) = match decide(found, &self.layer.policy, now, self.luck) {
             Decision::Hit(entry) => {
                 if let Some(began) = timer {
                     let age_ms = entry.entry().lifetime.age_ms(now);
@@ -176,12 +179,14 @@ where
             }
             Decision::HitAndRefresh(entry) => {
                 let response = self.layer.answer_hit(&entry, self.asker(), now);
-                self.refresh(primary.clone(), varies, "early").await;
+                self.refresh(primary.clone(), varies, "early", entry.entry().lifetime)
+                    .await;
                 return Ok(ControlFlow::Break(response));
             }
             Decision::Stale(entry) => {
                 let response = self.stale(&entry, now);
-                self.refresh(primary.clone(), varies, "swr").await;
+                self.refresh(primary.clone(), varies, "swr", entry.entry().lifetime)
+                    .await;
                 return Ok(ControlFlow::Break(response));
             }
             Decision::Fill(reason, fallback) => (reason, fallback),
@@ -233,7 +238,7 @@ where
             .flights
             .join(self.flight_key(&fill.primary, varies.as_ref(), capture))
         {
-            Role::Leader(leader) => return fill::run(self, fill, Some(leader)).await.map(ControlFlow::Break),
+            Role::Leader(leader) => return self.lead(fill, leader).await,
             Role::Waiter(waiter) => waiter,
         };
         let began = Instant::now();
@@ -247,7 +252,7 @@ where
                         core.ask(core.store.validity(made.entry.shared())).await,
                         Ok(Validity::Valid)
                     ),
-                    Flight::Failed => true,
+                    Flight::Failed | Flight::Kept => true,
                 };
                 return Ok(match self.coalesced(&flight, &fill, valid) {
                     Some(response) => ControlFlow::Break(response),
@@ -262,12 +267,32 @@ where
         fill::run(self, fill, leader).await.map(ControlFlow::Break)
     }
 
+    /// Fills, unless an earlier flight ended between the look-up and the joining: then its entry is there by now, and
+    /// to run the handler would be one run too many.
+    async fn lead(self, fill: Fill, leader: Leader<FlightKey, Flight>) -> Round<S, ReqB, ResB, S::Error> {
+        let core = self.layer.engine.core();
+        let Located { found, .. } = locate::wait(core, fill.primary.as_bytes(), self.request.headers()).await;
+        let now = core.clock.now();
+        if let Decision::Hit(entry) | Decision::HitAndRefresh(entry) =
+            decide(found, &self.layer.policy, now, self.luck)
+        {
+            leader.land(Flight::Kept);
+            return Ok(ControlFlow::Break(self.layer.answer_hit(
+                &entry,
+                self.asker(),
+                now,
+            )));
+        }
+        fill::run(self, fill, Some(leader)).await.map(ControlFlow::Break)
+    }
+
     /// The answer from what another request's handler made, if it is for this request too.
     fn coalesced(&self, flight: &Flight, fill: &Fill, valid: bool) -> Option<Response<Body<ResB>>> {
         let core = self.layer.engine.core();
         let now = core.clock.now();
         let made = match flight {
             Flight::Made(made) => made,
+            Flight::Kept => return None,
             Flight::Failed => {
                 let entry = fill.fallback.as_ref()?;
                 let status = CacheStatus::forwarded(MissReason::Expired)
@@ -304,7 +329,13 @@ where
     ///
     /// The request goes with its extensions, as a GET; the task has a span of its own. At most one such fill is under
     /// way for an entry.
-    async fn refresh(mut self, primary: Key, varies: Option<VaryNames>, trigger: &'static str) {
+    async fn refresh(
+        mut self,
+        primary: Key,
+        varies: Option<VaryNames>,
+        trigger: &'static str,
+        served: Lifetime,
+    ) {
         let layer = Arc::clone(&self.layer);
         let core = layer.engine.core();
         let (Some(permit), Ok(capture)) = (core.tasks.permit(), self.capture().await) else {
@@ -334,6 +365,15 @@ where
         let name = Arc::clone(&layer.policy.name);
         let limit = layer.policy.background_timeout;
         let work = async move {
+            let core = self.layer.engine.core();
+            let found = locate::wait(core, fill.primary.as_bytes(), self.request.headers())
+                .await
+                .found;
+            // As in `lead`: an earlier fill may have replaced it already.
+            if matches!(&found, Found::Entry { entry, soft: false } if entry.entry().lifetime != served) {
+                leader.land(Flight::Kept);
+                return;
+            }
             let result = match timeout(limit, fill::run_in_background(self, fill, leader)).await {
                 Ok(Ok(())) => "ok",
                 Ok(Err(())) => "error",

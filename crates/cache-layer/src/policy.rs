@@ -164,6 +164,12 @@ impl Policy {
         self.face = hasher.finish() << 32;
     }
 
+    /// What decides whether a hit refreshes early: drawn from (0, 1], or 1, which never does, where none is to.
+    #[inline]
+    pub(crate) fn luck(&self) -> f64 {
+        self.early_refresh.map_or(1.0, |_| 1.0 - fastrand::f64())
+    }
+
     /// The layer's own lifetime for a status: `ttl` holds for 200 alone.
     pub(crate) fn ttl_of(&self, status: StatusCode) -> Option<Duration> {
         let own = self

@@ -75,8 +75,9 @@ where
                 return ResponseFuture::waiting(async move { Ok(layer.bypassed(response.await?, reason)) });
             }
         };
+        let luck = layer.policy.luck();
         if Sc::SHARED
-            && let Some(response) = flow::hit_at_once(layer, &request, asked)
+            && let Some(response) = flow::hit_at_once(layer, &request, asked, luck)
         {
             return ResponseFuture::ready(response);
         }
@@ -89,6 +90,7 @@ where
             request,
             asked,
             identity: None,
+            luck,
         };
         ResponseFuture::waiting(trip.identify(self.scope.clone()))
     }

@@ -16,6 +16,8 @@ pub(crate) struct Trip<S, ReqB> {
     pub(crate) request: Request<ReqB>,
     pub(crate) asked: Asked,
     pub(crate) identity: Option<Identity>,
+    /// Decides whether a hit refreshes early: drawn once, however often the request looks.
+    pub(crate) luck: f64,
 }
 
 impl<S, ReqB> Trip<S, ReqB> {

@@ -1,4 +1,4 @@
-//! Conformance suites and real servers (and, in time, doubles) for testing with Larder.
+//! Conformance suites, real servers and doubles for testing with Larder.
 //!
 //! A cache that is only ever tested against a mock of its store has not been tested. This crate starts the
 //! real thing, one for each test, in a few milliseconds, and takes it down again however the test ends.
@@ -17,13 +17,16 @@
 //! Everything here is made for tests: what goes wrong is a panic that says what happened and what to do,
 //! not an error to be handled. The servers need Unix (sockets and signals).
 //!
-//! Who writes a [`Store`](larder_store::Store) holds it to its contract with [`store_conformance!`].
+//! Who writes a [`Store`](larder_store::Store) holds it to its contract with [`store_conformance!`]. What no real store
+//! does on demand, [`FailingStore`] does: it stands before a store and fails, hangs or takes its time as it is told.
 
 pub mod conformance;
+mod failing;
 #[cfg(unix)]
 mod resp;
 #[cfg(unix)]
 pub mod server;
 
+pub use failing::{Call, FailingStore, Mode};
 #[cfg(unix)]
 pub use server::RedisServer;
