@@ -92,15 +92,19 @@ impl Built {
         tracing::debug!(cache = &*self.policy.name, outcome = outcome.as_str(), "answered");
     }
 
+    /// The cache had no part in a request, whatever the handler made of it.
+    pub(crate) fn count_bypass(&self, reason: BypassReason) {
+        rare::bypass(&self.policy.name, reason);
+        tracing::debug!(cache = &*self.policy.name, reason = reason.as_str(), "bypassed");
+        self.metrics.outcome(&self.policy.name, Outcome::Bypass);
+    }
+
     /// The handler's response to a request that the cache had no part in.
     pub(crate) fn bypassed<B: http_body::Body>(
         &self,
         response: Response<B>,
         reason: BypassReason,
     ) -> Response<Body<B>> {
-        rare::bypass(&self.policy.name, reason);
-        tracing::debug!(cache = &*self.policy.name, reason = reason.as_str(), "bypassed");
-        self.metrics.outcome(&self.policy.name, Outcome::Bypass);
         let mut response = response.map(Body::passed);
         headers::outcome_headers(
             response.headers_mut(),

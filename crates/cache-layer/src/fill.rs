@@ -42,6 +42,22 @@ pub(crate) struct Fill {
     pub(crate) reason: MissReason,
 }
 
+/// Whether a request waits for a fill. In the background it was answered, and counted, before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Foreground,
+    Background,
+}
+
+impl Mode {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Foreground => "foreground",
+            Self::Background => "background",
+        }
+    }
+}
+
 type Lead = Option<Leader<FlightKey, Flight>>;
 
 /// Runs the handler and answers with what it made. `leader` frees those who wait, however this ends.
@@ -54,11 +70,11 @@ where
     S: Service<Request<ReqB>, Response = Response<ResB>>,
     ResB: http_body::Body + Send + 'static,
 {
-    run_as("foreground", trip, fill, leader).await
+    run_as(Mode::Foreground, trip, fill, leader).await
 }
 
 async fn run_as<S, ReqB, ResB>(
-    mode: &'static str,
+    mode: Mode,
     trip: Trip<S, ReqB>,
     fill: Fill,
     leader: Lead,
@@ -93,7 +109,9 @@ where
         ?hidden,
         "filling"
     );
-    rare::miss(&making.layer.policy.name, making.fill.reason);
+    if mode == Mode::Foreground {
+        rare::miss(&making.layer.policy.name, making.fill.reason);
+    }
     let result = {
         let _inflight = making.layer.metrics.load(&making.layer.policy.name);
         service.call(request).await
@@ -102,6 +120,7 @@ where
         Ok(response) => Ok(making.finish(response).await),
         Err(error) => making.failed(None).ok_or_else(|| {
             making.finished("error");
+            making.count(Outcome::Uncacheable);
             if let Some(leader) = making.leader.take() {
                 leader.release();
             }
@@ -120,7 +139,7 @@ where
     S: Service<Request<ReqB>, Response = Response<ResB>>,
     ResB: http_body::Body + Send + 'static,
 {
-    let response = run_as("background", trip, fill, Some(leader))
+    let response = run_as(Mode::Background, trip, fill, Some(leader))
         .await
         .map_err(|_| ())?;
     let failed = response.status().is_server_error();
@@ -141,8 +160,7 @@ struct Making {
     tags: Vec<Tag>,
     leader: Lead,
     began: Timestamp,
-    /// `foreground` or `background`, for the metrics.
-    mode: &'static str,
+    mode: Mode,
 }
 
 impl Making {
@@ -242,6 +260,11 @@ impl Making {
                 self.uncacheable(status, UncacheableReason::StoreError),
             ),
         };
+        if self.mode == Mode::Background {
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = parts.status;
+            return response;
+        }
         let mut response = layer
             .answer(&made.entry, self.asker(), now, outcome, &status)
             .unwrap_or_else(|| unreachable!("a response was put"));
@@ -261,7 +284,7 @@ impl Making {
         headers::client_caching(&mut parts.headers, policy, 0);
         let status = self.status(parts.status);
         headers::outcome_headers(&mut parts.headers, policy, Outcome::Miss, &status);
-        self.layer.count(Outcome::Miss);
+        self.count(Outcome::Miss);
         let mut head = Response::new(());
         *head.status_mut() = parts.status;
         head.headers_mut().clone_from(&parts.headers);
@@ -308,7 +331,7 @@ impl Making {
             Outcome::Uncacheable,
             &status,
         );
-        self.layer.count(Outcome::Uncacheable);
+        self.count(Outcome::Uncacheable);
         // The handler did not see the conditions; it may have set what they are about all the same.
         if self.asked.conditional {
             let validators = Validators::from_headers(&parts.headers);
@@ -353,10 +376,16 @@ impl Making {
         CacheStatus::forwarded(self.fill.reason).fwd_status(status)
     }
 
+    fn count(&self, outcome: Outcome) {
+        if self.mode == Mode::Foreground {
+            self.layer.count(outcome);
+        }
+    }
+
     /// The handler ended.
     fn finished(&self, result: &'static str) {
         let took = self.layer.engine.core().clock.now().since(self.began);
-        rare::load(&self.layer.policy.name, self.mode, result, took);
+        rare::load(&self.layer.policy.name, self.mode.as_str(), result, took);
     }
 
     fn uncacheable(&self, status: CacheStatus, reason: UncacheableReason) -> CacheStatus {

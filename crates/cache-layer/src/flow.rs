@@ -278,6 +278,8 @@ where
             Flight::Kept => return None,
             Flight::Failed => {
                 let entry = fill.fallback.as_ref()?;
+                let age = now.since(entry.lifetime.received);
+                rare::stale_served(&self.layer.policy.name, "error", age);
                 let status = CacheStatus::forwarded(MissReason::Expired)
                     .detail("stale_if_error")
                     .collapsed();
@@ -374,8 +376,9 @@ where
 
     /// Hands the request to the handler as it is.
     async fn bypass(mut self, reason: BypassReason) -> Result<Response<Body<ResB>>, S::Error> {
-        let response = self.service.call(self.request).await?;
-        Ok(self.layer.bypassed(response, reason))
+        let result = self.service.call(self.request).await;
+        self.layer.count_bypass(reason);
+        Ok(self.layer.bypassed(result?, reason))
     }
 
     /// The stamps before a fill. The future holds nothing of the request, which need not be `Sync`.

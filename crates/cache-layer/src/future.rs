@@ -83,8 +83,9 @@ where
                 layer,
                 reason,
             } => {
-                let response = ready!(handler.poll(cx))?;
-                Poll::Ready(Ok(layer.bypassed(response, *reason)))
+                let result = ready!(handler.poll(cx));
+                layer.count_bypass(*reason);
+                Poll::Ready(result.map(|response| layer.bypassed(response, *reason)))
             }
             KindProjection::Flow { flow } => flow.as_mut().poll(cx),
         }
