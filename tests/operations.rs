@@ -298,7 +298,7 @@ fn failing() -> (FailingStore, Larder, larder::FakeClock) {
 /// The answer and what it took beyond the handler, which takes no time.
 async fn timed(app: &App, uri: &str) -> (Answered, Duration) {
     let began = Instant::now();
-    let answer = ask(app, get(uri)).await;
+    let answer = in_time(ask(app, get(uri))).await;
     (answer, began.elapsed())
 }
 

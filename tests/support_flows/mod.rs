@@ -180,6 +180,10 @@ impl Gate {
         self.0.1.notify_waiters();
     }
 
+    pub(crate) fn close(&self) {
+        self.0.0.store(false, Ordering::SeqCst);
+    }
+
     pub(crate) async fn pass(&self) {
         loop {
             let news = self.0.1.notified();
