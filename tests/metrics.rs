@@ -1,4 +1,5 @@
 //! The metrics: each of them is counted, with no other labels than it declares, and each request has one outcome.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod support_flows;
 
@@ -518,88 +519,91 @@ fn total(seen: &Seen, name: &str, labels: &[(&str, &str)]) -> usize {
     values.map(|(_, _, value)| value).sum::<f64>() as usize
 }
 
+/// A metric, one of its labels, and the values of it that the suite brings about.
+const PATHS: &[(&str, &str, &[&str])] = &[
+    (
+        "larder_cache_requests_total",
+        "outcome",
+        &[
+            "hit_l1",
+            "coalesced",
+            "stale_swr",
+            "stale_error",
+            "miss",
+            "bypass",
+            "uncacheable",
+        ],
+    ),
+    (
+        "larder_cache_miss_total",
+        "reason",
+        &["absent", "expired", "tag", "vary", "tier_error"],
+    ),
+    (
+        "larder_cache_bypass_total",
+        "reason",
+        &[
+            "authorization",
+            "cookie",
+            "identity_header",
+            "no_identity",
+            "range",
+            "upgrade",
+        ],
+    ),
+    (
+        "larder_cache_uncacheable_total",
+        "reason",
+        &["no_store", "stamp", "store_error", "too_large"],
+    ),
+    (
+        "larder_cache_conditional_total",
+        "result",
+        &["not_modified", "modified"],
+    ),
+    ("larder_cache_bytes_saved_total", "kind", &["hit", "not_modified"]),
+    (
+        "larder_cache_load_duration_seconds",
+        "mode",
+        &["foreground", "background"],
+    ),
+    (
+        "larder_cache_load_duration_seconds",
+        "result",
+        &["ok", "error", "error_status"],
+    ),
+    (
+        "larder_cache_coalesced_wait_seconds",
+        "result",
+        &["value", "released", "timeout", "leader_failed"],
+    ),
+    (
+        "larder_cache_refresh_total",
+        "result",
+        &["ok", "error", "refused"],
+    ),
+    ("larder_cache_refresh_total", "trigger", &["swr", "early"]),
+    (
+        "larder_cache_stale_served_age_seconds",
+        "cause",
+        &["swr", "error"],
+    ),
+    ("larder_cache_store_total", "result", KEPT),
+    ("larder_backend_errors_total", "kind", &["timeout", "io"]),
+    (
+        "larder_invalidations_total",
+        "kind",
+        &["tag", "prefix", "key", "all"],
+    ),
+    ("larder_invalidations_total", "mode", &["hard", "soft"]),
+    ("larder_invalidations_total", "result", &["ok", "error"]),
+];
+
 #[tokio::test(start_paused = true)]
 async fn every_path_is_counted_where_it_belongs() {
     let (seen, _) = drive().await;
-    for (name, label, values) in [
-        (
-            "larder_cache_requests_total",
-            "outcome",
-            &[
-                "hit_l1",
-                "coalesced",
-                "stale_swr",
-                "stale_error",
-                "miss",
-                "bypass",
-                "uncacheable",
-            ][..],
-        ),
-        (
-            "larder_cache_miss_total",
-            "reason",
-            &["absent", "expired", "tag", "vary", "tier_error"],
-        ),
-        (
-            "larder_cache_bypass_total",
-            "reason",
-            &[
-                "authorization",
-                "cookie",
-                "identity_header",
-                "no_identity",
-                "range",
-                "upgrade",
-            ],
-        ),
-        (
-            "larder_cache_uncacheable_total",
-            "reason",
-            &["no_store", "stamp", "store_error", "too_large"],
-        ),
-        (
-            "larder_cache_conditional_total",
-            "result",
-            &["not_modified", "modified"],
-        ),
-        ("larder_cache_bytes_saved_total", "kind", &["hit", "not_modified"]),
-        (
-            "larder_cache_load_duration_seconds",
-            "mode",
-            &["foreground", "background"],
-        ),
-        (
-            "larder_cache_load_duration_seconds",
-            "result",
-            &["ok", "error", "error_status"],
-        ),
-        (
-            "larder_cache_coalesced_wait_seconds",
-            "result",
-            &["value", "released", "timeout", "leader_failed"],
-        ),
-        (
-            "larder_cache_refresh_total",
-            "result",
-            &["ok", "error", "refused"],
-        ),
-        ("larder_cache_refresh_total", "trigger", &["swr", "early"]),
-        (
-            "larder_cache_stale_served_age_seconds",
-            "cause",
-            &["swr", "error"],
-        ),
-        ("larder_cache_store_total", "result", KEPT),
-        ("larder_backend_errors_total", "kind", &["timeout", "io"]),
-        (
-            "larder_invalidations_total",
-            "kind",
-            &["tag", "prefix", "key", "all"],
-        ),
-        ("larder_invalidations_total", "mode", &["hard", "soft"]),
-        ("larder_invalidations_total", "result", &["ok", "error"]),
-    ] {
-        for value in values {
+    for (name, label, values) in PATHS {
+        for value in *values {
             assert!(
                 total(&seen, name, &[(label, value)]) > 0,
                 "{name}: {label} {value}"

@@ -1,4 +1,5 @@
 //! Running it: handles, switches, names, settings, the end of background work, and stores that fail.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod support_flows;
 
