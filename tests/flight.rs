@@ -1,4 +1,5 @@
 //! One fill per key: who leads, who waits, and that nobody is left waiting or gets what is not for them.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod support_flows;
 

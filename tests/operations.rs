@@ -1,4 +1,5 @@
 //! Running it: handles, switches, names, settings, the end of background work, and stores that fail.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod support_flows;
 
@@ -298,7 +299,7 @@ fn failing() -> (FailingStore, Larder, larder::FakeClock) {
 /// The answer and what it took beyond the handler, which takes no time.
 async fn timed(app: &App, uri: &str) -> (Answered, Duration) {
     let began = Instant::now();
-    let answer = ask(app, get(uri)).await;
+    let answer = in_time(ask(app, get(uri))).await;
     (answer, began.elapsed())
 }
 

@@ -1,4 +1,5 @@
 //! Stale answers: within their window, with one fill behind them, and never after an invalidation.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod support_flows;
 

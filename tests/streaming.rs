@@ -1,4 +1,5 @@
 //! Bodies: passed on as they come, kept only when they came whole, and what is kept holds on to nothing else.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod support_flows;
 

@@ -1,6 +1,7 @@
 //! What the suites about flows share: services around handlers, bodies made by hand, and futures polled by hand.
 #![allow(dead_code, reason = "each suite uses a part of it")]
-#![allow(clippy::unwrap_used, reason = "a helper of tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
+#![allow(clippy::needless_pass_by_value, reason = "reads better where it is called")]
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -178,6 +179,10 @@ impl Gate {
     pub(crate) fn open(&self) {
         self.0.0.store(true, Ordering::SeqCst);
         self.0.1.notify_waiters();
+    }
+
+    pub(crate) fn close(&self) {
+        self.0.0.store(false, Ordering::SeqCst);
     }
 
     pub(crate) async fn pass(&self) {

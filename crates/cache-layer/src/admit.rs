@@ -22,6 +22,23 @@ pub(crate) struct Asked {
     pub(crate) encodings: bool,
 }
 
+/// Who asks, as far as the answer depends on it.
+#[derive(Clone, Copy)]
+pub(crate) struct Asker<'a> {
+    pub(crate) asked: Asked,
+    pub(crate) headers: &'a HeaderMap,
+}
+
+impl Asker<'_> {
+    pub(crate) const fn method(&self) -> Method {
+        if self.asked.head {
+            Method::HEAD
+        } else {
+            Method::GET
+        }
+    }
+}
+
 /// Whether `request` may use a layer with this policy.
 ///
 /// Who asks is not decided here: a layer by identity lets credentials pass and asks its `Identify`.

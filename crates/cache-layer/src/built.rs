@@ -5,11 +5,13 @@ use std::fmt;
 use http::{Response, StatusCode};
 use larder_store::Timestamp;
 
+use crate::admit::Asker;
+use crate::answer;
 use crate::body::Body;
 use crate::cache_status::CacheStatus;
 use crate::cached::Cached;
 use crate::engine::{Engine, Switch};
-use crate::headers::{self, Asker};
+use crate::headers;
 use crate::metrics::{Metrics, rare};
 use crate::policy::Policy;
 use crate::status::{BypassReason, Outcome};
@@ -46,7 +48,7 @@ impl Built {
         now: Timestamp,
     ) -> Response<Body<B>> {
         let stored = entry.response();
-        let response = headers::hit(entry.entry(), stored, &self.policy, asker, now);
+        let response = answer::hit(entry.entry(), stored, &self.policy, asker, now);
         let name = &self.policy.name;
         self.metrics.outcome(name, Outcome::HitL1);
         self.metrics
@@ -71,7 +73,7 @@ impl Built {
         status: &CacheStatus,
     ) -> Response<Body<B>> {
         let stored = entry.response();
-        let response = headers::from_entry(entry.entry(), stored, &self.policy, asker, now, outcome, status);
+        let response = answer::from_entry(entry.entry(), stored, &self.policy, asker, now, outcome, status);
         self.count(outcome);
         if asker.asked.conditional {
             let unchanged = response.status() == StatusCode::NOT_MODIFIED;
@@ -86,23 +88,19 @@ impl Built {
         tracing::debug!(cache = &*self.policy.name, outcome = outcome.as_str(), "answered");
     }
 
-    /// The handler's response to a request that the cache had no part in.
-    pub(crate) fn bypassed<B: http_body::Body>(
+    /// What the handler made of a request that the cache had no part in, counted whatever it is.
+    pub(crate) fn bypassed<B: http_body::Body, E>(
         &self,
-        response: Response<B>,
+        result: Result<Response<B>, E>,
         reason: BypassReason,
-    ) -> Response<Body<B>> {
+    ) -> Result<Response<Body<B>>, E> {
         rare::bypass(&self.policy.name, reason);
         tracing::debug!(cache = &*self.policy.name, reason = reason.as_str(), "bypassed");
         self.metrics.outcome(&self.policy.name, Outcome::Bypass);
-        let mut response = response.map(Body::passed);
-        headers::outcome_headers(
-            response.headers_mut(),
-            &self.policy,
-            Outcome::Bypass,
-            &CacheStatus::bypass(reason),
-        );
-        response
+        let mut response = result?.map(Body::passed);
+        let status = CacheStatus::bypass(reason);
+        headers::outcome_headers(response.headers_mut(), &self.policy, Outcome::Bypass, &status);
+        Ok(response)
     }
 }
 

@@ -1,33 +1,29 @@
 //! A fill: the handler runs once, its response is judged, kept if it may be, and given to those who wait.
 
-use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 
-use bytes::{Bytes, BytesMut};
-use http::header::CONTENT_LENGTH;
+use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, response};
-use http_body::{Body as _, Frame};
+use http_body::Body as _;
 use larder_etag::Validators;
-use larder_store::{
-    Capture, Content, Entry, Kept, Key, Leader, Lifetime, StoredResponse, Tag, Timestamp, VaryNames,
-};
-use tokio::time::timeout;
+use larder_store::{Capture, Kept, Key, Leader, Tag, Timestamp};
 use tower_service::Service;
 
-use crate::admit::{self, Asked};
-use crate::body::{Body, Copy, Read, into_bytes};
+use crate::admit::{self, Asked, Asker};
+use crate::body::{Body, Copy};
 use crate::built::Built;
 use crate::cache_status::CacheStatus;
 use crate::cached::Cached;
-use crate::engine::{Core, Flight, FlightKey, Made};
+use crate::engine::{Flight, FlightKey};
 use crate::freshness::{self, Load};
-use crate::headers::{self, Asker};
+use crate::headers;
 use crate::hide::hide;
 use crate::hints::CacheHints;
-use crate::locate;
 use crate::metrics::rare;
+use crate::read::{length, read};
+use crate::recipe::{Lead, Recipe, now_or_in_background};
+use crate::special;
 use crate::status::{MissReason, Outcome, UncacheableReason};
 use crate::trip::Trip;
 use crate::{key, tags};
@@ -43,7 +39,21 @@ pub(crate) struct Fill {
     pub(crate) reason: MissReason,
 }
 
-type Lead = Option<Leader<FlightKey, Flight>>;
+/// Whether a request waits for a fill. In the background it was answered, and counted, before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Foreground,
+    Background,
+}
+
+impl Mode {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Foreground => "foreground",
+            Self::Background => "background",
+        }
+    }
+}
 
 /// Runs the handler and answers with what it made. `leader` frees those who wait, however this ends.
 pub(crate) async fn run<S, ReqB, ResB>(
@@ -55,11 +65,11 @@ where
     S: Service<Request<ReqB>, Response = Response<ResB>>,
     ResB: http_body::Body + Send + 'static,
 {
-    run_as("foreground", trip, fill, leader).await
+    run_as(Mode::Foreground, trip, fill, leader).await
 }
 
 async fn run_as<S, ReqB, ResB>(
-    mode: &'static str,
+    mode: Mode,
     trip: Trip<S, ReqB>,
     fill: Fill,
     leader: Lead,
@@ -94,7 +104,9 @@ where
         ?hidden,
         "filling"
     );
-    rare::miss(&making.layer.policy.name, making.fill.reason);
+    if mode == Mode::Foreground {
+        rare::miss(&making.layer.policy.name, making.fill.reason);
+    }
     let result = {
         let _inflight = making.layer.metrics.load(&making.layer.policy.name);
         service.call(request).await
@@ -103,6 +115,7 @@ where
         Ok(response) => Ok(making.finish(response).await),
         Err(error) => making.failed(None).ok_or_else(|| {
             making.finished("error");
+            making.count(Outcome::Uncacheable);
             if let Some(leader) = making.leader.take() {
                 leader.release();
             }
@@ -121,7 +134,7 @@ where
     S: Service<Request<ReqB>, Response = Response<ResB>>,
     ResB: http_body::Body + Send + 'static,
 {
-    let response = run_as("background", trip, fill, Some(leader))
+    let response = run_as(Mode::Background, trip, fill, Some(leader))
         .await
         .map_err(|_| ())?;
     let failed = response.status().is_server_error();
@@ -142,8 +155,7 @@ struct Making {
     tags: Vec<Tag>,
     leader: Lead,
     began: Timestamp,
-    /// `foreground` or `background`, for the metrics.
-    mode: &'static str,
+    mode: Mode,
 }
 
 impl Making {
@@ -238,6 +250,11 @@ impl Making {
             None => (Outcome::Miss, status.stored().ttl(&entry.entry().lifetime, now)),
             Some(reason) => (Outcome::Uncacheable, self.uncacheable(status, reason)),
         };
+        if self.mode == Mode::Background {
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = parts.status;
+            return response;
+        }
         let mut response = layer.answer(&entry, self.asker(), now, outcome, &status);
         // What the handler told the layers around goes on, this time: the handler ran.
         *response.extensions_mut() = parts.extensions;
@@ -255,7 +272,7 @@ impl Making {
         headers::client_caching(&mut parts.headers, policy, 0);
         let status = self.status(parts.status);
         headers::outcome_headers(&mut parts.headers, policy, Outcome::Miss, &status);
-        self.layer.count(Outcome::Miss);
+        self.count(Outcome::Miss);
         let mut head = Response::new(());
         *head.status_mut() = parts.status;
         head.headers_mut().clone_from(&parts.headers);
@@ -305,12 +322,12 @@ impl Making {
             Outcome::Uncacheable,
             &status,
         );
-        self.layer.count(Outcome::Uncacheable);
+        self.count(Outcome::Uncacheable);
         // The handler did not see the conditions; it may have set what they are about all the same.
         if self.asked.conditional {
             let validators = Validators::from_headers(&parts.headers);
             if let Some(answer) =
-                headers::conditional(parts.status, &parts.headers, &validators, self.asker())
+                special::conditional(parts.status, &parts.headers, &validators, self.asker())
             {
                 return answer;
             }
@@ -352,10 +369,16 @@ impl Making {
         CacheStatus::forwarded(self.fill.reason).fwd_status(status)
     }
 
+    fn count(&self, outcome: Outcome) {
+        if self.mode == Mode::Foreground {
+            self.layer.count(outcome);
+        }
+    }
+
     /// The handler ended.
     fn finished(&self, result: &'static str) {
         let took = self.layer.engine.core().clock.now().since(self.began);
-        rare::load(&self.layer.policy.name, self.mode, result, took);
+        rare::load(&self.layer.policy.name, self.mode.as_str(), result, took);
     }
 
     fn uncacheable(&self, status: CacheStatus, reason: UncacheableReason) -> CacheStatus {
@@ -374,141 +397,4 @@ impl Making {
             headers: &self.headers,
         }
     }
-}
-
-/// How a response is to be kept, once its body is complete.
-struct Recipe {
-    layer: Arc<Built>,
-    primary: Key,
-    key: Key,
-    names: VaryNames,
-    tags: Vec<Tag>,
-    lifetime: Lifetime,
-    capture: Capture,
-}
-
-/// How many lists of names are remembered for a URI whose responses name different headers in `Vary`.
-const LISTS: usize = 4;
-
-impl Recipe {
-    /// Keeps the response, and gives it to those who wait.
-    async fn keep(self, head: &response::Parts, body: Bytes, leader: Lead) -> (Cached, Kept) {
-        let layer = Arc::clone(&self.layer);
-        let core = layer.engine.core();
-        let (headers, generated) = headers::stored_headers(head, &layer.policy, &body);
-        let length = body.len();
-        let stored =
-            || StoredResponse::new(head.status, &headers, body.clone()).with_generated_etag(generated);
-        let entry = Entry::new(self.lifetime, Content::Response(stored()), self.tags.clone());
-        let put = core.put(self.key.clone(), entry, self.capture).await;
-        let put = put.and_then(|put| Some((Cached::of(put.entry)?, put.kept)));
-        // A store that did not answer has the entry: the answer to this request is made of another.
-        let (entry, kept) = put.unwrap_or_else(|| (Cached::own(self.lifetime, stored()), Kept::Error));
-        if kept == Kept::Stored && !self.names.is_empty() {
-            self.mark_variants(core).await;
-        }
-        rare::stored(&layer.policy.name, kept, length, core.store.size());
-        core.loners.clear(key::loner_hash(&self.primary));
-        match leader {
-            None => {}
-            // What the store did not take in, it cannot vouch for: those who wait would each wait for the next.
-            Some(leader) if kept == Kept::Error => leader.release(),
-            Some(leader) => {
-                let made = Made {
-                    entry: entry.clone(),
-                    key: self.key,
-                    names: self.names,
-                };
-                leader.land(Flight::Made(made));
-            }
-        }
-        (entry, kept)
-    }
-
-    /// Leaves the mark under the primary key that leads to the variants.
-    async fn mark_variants(&self, core: &Core) {
-        let mut lists = locate::known_variants(core, self.primary.as_bytes()).await;
-        if lists.first() == Some(&self.names) {
-            return;
-        }
-        lists.retain(|names| names != &self.names);
-        lists.truncate(LISTS - 1);
-        lists.insert(0, self.names.clone());
-        let mark = Entry::new(
-            self.lifetime,
-            Content::Variants(lists.into()),
-            vec![Tag::layer(self.layer.policy.name.clone())],
-        );
-        core.put(self.primary.clone(), mark, self.capture).await;
-    }
-}
-
-/// Ends `work` here if the store answers at once, else in the background; dropped where neither is possible.
-fn now_or_in_background(core: &Arc<Core>, work: impl Future<Output = ()> + Send + 'static) {
-    let mut work = Box::pin(work);
-    if work.as_mut().poll(&mut Context::from_waker(Waker::noop())) == Poll::Ready(()) {
-        return;
-    }
-    if let Some(permit) = core.tasks.permit() {
-        let limit = core.write_timeout();
-        core.tasks.spawn(permit, async move {
-            if timeout(limit, work).await.is_err() {
-                tracing::warn!(
-                    limit_ms = limit.as_millis(),
-                    "the store took too long to keep a response"
-                );
-            }
-        });
-    }
-}
-
-/// The length of the body, where it is known before the body is read; a body of another length than its head says
-/// cannot be kept.
-fn length<B: http_body::Body>(headers: &HeaderMap, body: &B) -> Result<Option<u64>, UncacheableReason> {
-    let said = headers
-        .get(CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse().ok());
-    match (body.size_hint().exact(), said) {
-        (Some(exact), Some(said)) if exact != said => Err(UncacheableReason::Incomplete),
-        (exact, said) => Ok(exact.or(said)),
-    }
-}
-
-/// Reads a body of known length. When it is not what it was said to be, the answer is what was read and the rest.
-async fn read<B: http_body::Body>(body: B, length: u64) -> Result<Bytes, (UncacheableReason, Body<B>)> {
-    // A boxed body can be moved on after it was read in part.
-    let mut body = Box::pin(body);
-    let mut read = Read::new();
-    let mut total = 0;
-    let reason = loop {
-        match std::future::poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
-            None if total == length => return Ok(join(&read)),
-            None => break UncacheableReason::Incomplete,
-            Some(Err(error)) => {
-                read.push_back(Err(error));
-                break UncacheableReason::Incomplete;
-            }
-            Some(Ok(frame)) => {
-                let frame = into_bytes(frame);
-                total += frame.data_ref().map_or(0, |data| data.len() as u64);
-                let is_data = frame.is_data();
-                read.push_back(Ok(frame));
-                if !is_data {
-                    break UncacheableReason::Streaming;
-                }
-                if total > length {
-                    break UncacheableReason::Incomplete;
-                }
-            }
-        }
-    };
-    Err((reason, Body::resumed(read, body)))
-}
-
-/// One piece of memory of its own: a chunk may be a slice of a larger buffer, which must not live as long as the entry.
-fn join<E>(read: &Read<E>) -> Bytes {
-    let data = || read.iter().flatten().filter_map(Frame::data_ref);
-    let mut joined = BytesMut::with_capacity(data().map(Bytes::len).sum());
-    data().for_each(|data| joined.extend_from_slice(data));
-    joined.freeze()
 }

@@ -1,16 +1,14 @@
 //! The read-through flow, and in it the one place that decides: hit, stale or miss.
 
-use std::future::Future;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use http::{Method, Request, Response};
-use larder_store::{Capture, Key, Landing, Leader, Lifetime, Role, Timestamp, Validity, VaryNames};
-use tokio::time::{Instant, timeout, timeout_at};
+use http::{Request, Response};
+use larder_store::{Capture, Key, Landing, Leader, Role, Timestamp, Validity, VaryNames};
+use tokio::time::{Instant, timeout_at};
 use tower_service::Service;
-use tracing::Instrument;
 
-use crate::admit::{self, Asked};
+use crate::admit::{self, Asked, Asker};
 use crate::body::Body;
 use crate::built::Built;
 use crate::cache_status::CacheStatus;
@@ -18,14 +16,12 @@ use crate::cached::Cached;
 use crate::engine::{Flight, FlightKey};
 use crate::fill::{self, Fill};
 use crate::freshness::{Freshness, freshness, refresh_early};
-use crate::headers::Asker;
 use crate::identity::{Scope, Verdict};
 use crate::key;
 use crate::locate::{self, Found, Located};
 use crate::metrics::{Metrics, rare};
 use crate::policy::Policy;
 use crate::status::{BypassReason, MissReason, Outcome};
-use crate::tags;
 use crate::trip::Trip;
 
 /// What is done with a request.
@@ -295,6 +291,8 @@ where
             Flight::Kept => return None,
             Flight::Failed => {
                 let entry = fill.fallback.as_ref()?;
+                let age = now.since(entry.entry().lifetime.received);
+                rare::stale_served(&self.layer.policy.name, "error", age);
                 let status = CacheStatus::forwarded(MissReason::Expired)
                     .detail("stale_if_error")
                     .collapsed();
@@ -325,66 +323,6 @@ where
             .answer(entry, self.asker(), now, Outcome::StaleSwr, &status)
     }
 
-    /// Fills in the background, with this request, which was answered from the cache: nobody waits for it.
-    ///
-    /// The request goes with its extensions, as a GET; the task has a span of its own. At most one such fill is under
-    /// way for an entry.
-    async fn refresh(
-        mut self,
-        primary: Key,
-        varies: Option<VaryNames>,
-        trigger: &'static str,
-        served: Lifetime,
-    ) {
-        let layer = Arc::clone(&self.layer);
-        let core = layer.engine.core();
-        let (Some(permit), Ok(capture)) = (core.tasks.permit(), self.capture().await) else {
-            rare::refresh(&layer.policy.name, trigger, "refused");
-            return;
-        };
-        let Role::Leader(leader) = core
-            .flights
-            .join(self.flight_key(&primary, varies.as_ref(), capture))
-        else {
-            return;
-        };
-        *self.request.method_mut() = Method::GET;
-        self.asked = Asked {
-            head: false,
-            conditional: false,
-            range: false,
-            encodings: false,
-        };
-        let fill = Fill {
-            primary,
-            capture: Some(capture),
-            fallback: None,
-            reason: MissReason::Expired,
-        };
-        let span = tracing::debug_span!("larder_refresh", cache = &*layer.policy.name, trigger);
-        let name = Arc::clone(&layer.policy.name);
-        let limit = layer.policy.background_timeout;
-        let work = async move {
-            let core = self.layer.engine.core();
-            let found = locate::wait(core, fill.primary.as_bytes(), self.request.headers())
-                .await
-                .found;
-            // As in `lead`: an earlier fill may have replaced it already.
-            if matches!(&found, Found::Entry { entry, soft: false } if entry.entry().lifetime != served) {
-                leader.land(Flight::Kept);
-                return;
-            }
-            let result = match timeout(limit, fill::run_in_background(self, fill, leader)).await {
-                Ok(Ok(())) => "ok",
-                Ok(Err(())) => "error",
-                Err(_) => "timeout",
-            };
-            rare::refresh(&name, trigger, result);
-            tracing::debug!(result, "refreshed");
-        };
-        core.tasks.spawn(permit, work.instrument(span));
-    }
-
     /// Runs the handler without the store, under the limit on such runs.
     async fn unaided(self, fill: Fill, until: Instant) -> Result<Response<Body<ResB>>, S::Error> {
         let layer = Arc::clone(&self.layer);
@@ -395,24 +333,7 @@ where
 
     /// Hands the request to the handler as it is.
     async fn bypass(mut self, reason: BypassReason) -> Result<Response<Body<ResB>>, S::Error> {
-        let response = self.service.call(self.request).await?;
-        Ok(self.layer.bypassed(response, reason))
-    }
-
-    /// The stamps before a fill. The future holds nothing of the request, which need not be `Sync`.
-    fn capture(&self) -> impl Future<Output = Result<Capture, ()>> + Send + use<S, ReqB, ResB> {
-        let known = tags::known(&self.request, &self.layer.policy, self.identity.as_ref());
-        let core = Arc::clone(self.layer.engine.core());
-        async move { core.ask(core.store.capture(&known)).await.map_err(|_| ()) }
-    }
-
-    fn flight_key(&self, primary: &Key, varies: Option<&VaryNames>, capture: Capture) -> FlightKey {
-        let key = match varies {
-            None => primary.clone(),
-            Some(names) => key::of_variant(primary.as_bytes(), names, self.request.headers())
-                .as_slice()
-                .into(),
-        };
-        (key, capture.fingerprint())
+        let result = self.service.call(self.request).await;
+        self.layer.bypassed(result, reason)
     }
 }

@@ -39,6 +39,7 @@
 //! [`CacheHints`] as a part of their response, and `from_extractor` makes an [`Identify`] of an extractor.
 
 mod admit;
+mod answer;
 mod body;
 mod built;
 mod cache_control;
@@ -61,7 +62,11 @@ mod metrics;
 mod policy;
 mod presets;
 mod query;
+mod read;
+mod recipe;
+mod refresh;
 mod service;
+mod special;
 mod status;
 mod tags;
 mod tasks;

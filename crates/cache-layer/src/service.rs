@@ -72,7 +72,7 @@ where
             Ok(asked) => asked,
             Err(reason) => {
                 let (response, layer) = (self.inner.call(request), Arc::clone(layer));
-                return ResponseFuture::waiting(async move { Ok(layer.bypassed(response.await?, reason)) });
+                return ResponseFuture::waiting(async move { layer.bypassed(response.await, reason) });
             }
         };
         let luck = layer.policy.luck();

@@ -1,0 +1,149 @@
+//! Answers other than the whole: 304 and 412 by the conditions of a request, 206 and 416 by its range, and to a HEAD.
+
+use bytes::Bytes;
+use http::header::{AGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG, HeaderMap, LAST_MODIFIED};
+use http::{Response, StatusCode};
+use larder_etag::{
+    EntityTag, HttpDate, Multipart, Precondition, RangeOutcome, Validators, evaluate, evaluate_range,
+    not_modified_headers, unsatisfied_range,
+};
+use larder_store::StoredResponse;
+
+use crate::admit::Asker;
+use crate::body::Body;
+use crate::headers::{CACHE_STATUS, X_CACHE, X_CACHE_AGE};
+
+/// The validators of a stored response: what the conditions of a request are about (RFC 9110 §8.8).
+pub(crate) fn validators(stored: &StoredResponse) -> Validators {
+    let tag = stored
+        .header(&ETAG)
+        .and_then(|value| EntityTag::from_header(value).ok());
+    let date = stored
+        .header(&LAST_MODIFIED)
+        .and_then(|value| HttpDate::parse(value.as_bytes()).ok());
+    Validators {
+        etag: tag,
+        last_modified: date,
+    }
+}
+
+/// The answer where the request has conditions, asks for a range, or is a HEAD.
+pub(crate) fn special<B: http_body::Body>(
+    stored: &StoredResponse,
+    headers: HeaderMap,
+    asker: Asker<'_>,
+) -> Response<Body<B>> {
+    let response = empty(stored.status, headers);
+    if stored.status != StatusCode::OK {
+        return with_body(response, &stored.body, asker);
+    }
+    let validators = Validators::from_headers(response.headers());
+    if asker.asked.conditional
+        && let Some(answer) = conditional(response.status(), response.headers(), &validators, asker)
+    {
+        return answer;
+    }
+    if asker.asked.range
+        && let Some(answer) = partial(stored, response.headers(), &validators, asker)
+    {
+        return answer;
+    }
+    with_body(response, &stored.body, asker)
+}
+
+fn with_body<B: http_body::Body>(
+    mut response: Response<Body<B>>,
+    body: &Bytes,
+    asker: Asker<'_>,
+) -> Response<Body<B>> {
+    // The length is among the headers already, for a HEAD too.
+    if !asker.asked.head {
+        *response.body_mut() = Body::full(body.clone());
+    }
+    response
+}
+
+/// The 304 or 412 that the conditions of the request lead to, if they do (RFC 9110 §13.2.2).
+pub(crate) fn conditional<B: http_body::Body>(
+    status: StatusCode,
+    headers: &HeaderMap,
+    validators: &Validators,
+    asker: Asker<'_>,
+) -> Option<Response<Body<B>>> {
+    // They are about an answer that would be a success (§13.2.1).
+    if !status.is_success() {
+        return None;
+    }
+    let precondition = evaluate(&asker.method(), asker.headers, validators);
+    let status = match precondition {
+        Precondition::Proceed => return None,
+        Precondition::NotModified => StatusCode::NOT_MODIFIED,
+        Precondition::Failed => StatusCode::PRECONDITION_FAILED,
+    };
+    Some(empty(status, bodiless(precondition, headers)))
+}
+
+/// Of the headers of a whole answer those of a 304 or a 412, and what the cache says of itself.
+pub(crate) fn bodiless(precondition: Precondition, headers: &HeaderMap) -> HeaderMap {
+    let mut kept = match precondition {
+        Precondition::NotModified => not_modified_headers(headers),
+        _ => HeaderMap::with_capacity(4),
+    };
+    for name in [AGE, CACHE_STATUS, X_CACHE, X_CACHE_AGE] {
+        for value in headers.get_all(&name) {
+            kept.append(name.clone(), value.clone());
+        }
+    }
+    kept
+}
+
+pub(crate) fn empty<B: http_body::Body>(status: StatusCode, headers: HeaderMap) -> Response<Body<B>> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// The 206 or 416 that the request's `Range` leads to, if it does (RFC 9110 §14.2).
+fn partial<B: http_body::Body>(
+    stored: &StoredResponse,
+    headers: &HeaderMap,
+    validators: &Validators,
+    asker: Asker<'_>,
+) -> Option<Response<Body<B>>> {
+    let date = HttpDate::of_field(headers, &DATE);
+    let length = stored.body.len() as u64;
+    let ranges = match evaluate_range(&asker.method(), asker.headers, length, validators, date) {
+        RangeOutcome::Full => return None,
+        RangeOutcome::Unsatisfiable => {
+            let mut response = answer(StatusCode::RANGE_NOT_SATISFIABLE, headers, Bytes::new());
+            response
+                .headers_mut()
+                .insert(CONTENT_RANGE, unsatisfied_range(length));
+            response.headers_mut().remove(CONTENT_TYPE);
+            return Some(response);
+        }
+        RangeOutcome::Partial(ranges) => ranges,
+    };
+    if let [range] = ranges[..] {
+        let mut response = answer(StatusCode::PARTIAL_CONTENT, headers, range.slice(&stored.body)?);
+        response
+            .headers_mut()
+            .insert(CONTENT_RANGE, range.content_range(length));
+        return Some(response);
+    }
+    let multipart = Multipart::of(&stored.body, &ranges, headers.get(CONTENT_TYPE))?;
+    let mut response = answer(StatusCode::PARTIAL_CONTENT, headers, multipart.body.clone());
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, multipart.content_type());
+    Some(response)
+}
+
+fn answer<B: http_body::Body>(status: StatusCode, headers: &HeaderMap, body: Bytes) -> Response<Body<B>> {
+    let mut response = Response::new(Body::full(body));
+    *response.status_mut() = status;
+    headers.clone_into(response.headers_mut());
+    response.headers_mut().remove(CONTENT_LENGTH);
+    response
+}
