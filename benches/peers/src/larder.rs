@@ -1,8 +1,8 @@
 //! Larder's own contenders: the one place to change when its layer changes.
 
 use axum::{Router, body::Body};
-use http::Request;
-use larder::{CacheLayer, Larder};
+use http::{Request, request::Parts};
+use larder::{CacheLayer, Identity, Larder};
 use tower::{Layer, ServiceExt};
 
 use crate::{
@@ -20,6 +20,7 @@ pub fn contenders() -> Vec<Contender> {
         Contender::new("larder-router", around_app),
         Contender::new("larder-router-metrics", around_app).recorded(),
         Contender::new("larder-304", on_route_app).of(Kind::NotModified),
+        Contender::new("larder-user", by_identity_app),
     ]
 }
 
@@ -44,4 +45,13 @@ fn around_app(origin: &Origin) -> Box<dyn App> {
 
 fn on_route_app(origin: &Origin) -> Box<dyn App> {
     app(on_route(origin))
+}
+
+/// A layer by identity, with an identity that costs nothing to verify: what is left is Larder's own part.
+fn by_identity_app(origin: &Origin) -> Box<dyn App> {
+    let identify = |_: &Parts| std::future::ready(Some(Identity::new("ada")));
+    let layer = Larder::in_memory(64 << 20)
+        .user_cache("items", identify)
+        .tag("items");
+    app(Origin::mount(origin.route().layer(layer)))
 }

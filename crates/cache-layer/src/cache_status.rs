@@ -9,14 +9,18 @@ use crate::status::{BypassReason, MissReason, UncacheableReason};
 
 /// One member of `Cache-Status`, in the making.
 #[derive(Debug, Clone)]
-pub(crate) struct CacheStatus(String);
+pub(crate) struct CacheStatus {
+    text: String,
+    /// Said last, and once: of two words the later one tells more.
+    detail: Option<&'static str>,
+}
 
 impl CacheStatus {
     fn new(rest: &str) -> Self {
         let mut text = String::with_capacity(64);
         text.push_str("larder; ");
         text.push_str(rest);
-        Self(text)
+        Self { text, detail: None }
     }
 
     /// Answered from the cache (§2.1).
@@ -45,13 +49,13 @@ impl CacheStatus {
     /// The remaining lifetime in seconds; below zero when stale (§2.4).
     pub(crate) fn ttl(mut self, lifetime: &Lifetime, now: Timestamp) -> Self {
         let left = i128::from(lifetime.fresh_ms) - i128::from(lifetime.age_ms(now));
-        let _ = write!(self.0, "; ttl={}", left.div_euclid(1000));
+        let _ = write!(self.text, "; ttl={}", left.div_euclid(1000));
         self
     }
 
     /// The handler's status (§2.3).
     pub(crate) fn fwd_status(mut self, status: StatusCode) -> Self {
-        let _ = write!(self.0, "; fwd-status={}", status.as_u16());
+        let _ = write!(self.text, "; fwd-status={}", status.as_u16());
         self
     }
 
@@ -66,21 +70,28 @@ impl CacheStatus {
     }
 
     pub(crate) fn uncacheable(self, reason: UncacheableReason) -> Self {
-        self.detail(reason.as_str())
+        match (self.detail, reason) {
+            // That the store failed was said already, more exactly.
+            (Some(_), UncacheableReason::StoreError) => self,
+            _ => self.detail(reason.as_str()),
+        }
     }
 
     /// A word of the closed vocabulary (§2.8).
-    pub(crate) fn detail(self, word: &str) -> Self {
-        self.with("; detail=").with(word)
+    pub(crate) fn detail(mut self, word: &'static str) -> Self {
+        self.detail = Some(word);
+        self
     }
 
     fn with(mut self, text: &str) -> Self {
-        self.0.push_str(text);
+        self.text.push_str(text);
         self
     }
 
     pub(crate) fn to_header(&self) -> HeaderValue {
+        let detail = self.detail.map(|word| format!("{}; detail={word}", self.text));
+        let text = detail.as_deref().unwrap_or(&self.text);
         // Words of ours and digits only; were it otherwise, an empty value says nothing wrong.
-        HeaderValue::from_str(&self.0).unwrap_or_else(|_| HeaderValue::from_static(""))
+        HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""))
     }
 }

@@ -2,7 +2,7 @@
 
 use http::HeaderValue;
 
-/// What became of one request. Each request has exactly one.
+/// What became of one request. Each request that is answered has exactly one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Outcome {

@@ -65,9 +65,3 @@ impl Tasks {
         done
     }
 }
-
-impl Drop for Tasks {
-    fn drop(&mut self) {
-        self.stop.cancel();
-    }
-}
