@@ -1,20 +1,39 @@
 //! The comparison with other caches, a program of its own.
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use crate::failure::{Failure, Outcome, While};
+use crate::metadata::Metadata;
 use crate::program;
 
-/// What `cargo x bench` runs; the arguments follow.
-const COMMAND: &[&str] = &["run", "--release", "--package", "larder-peers", "--"];
+/// What builds it. Two programs: the second counts allocations, beside the first.
+const BUILD: &[&str] = &["build", "--package", "larder-peers", "--profile", "peers"];
+
+/// What is measured where nothing else is asked for: all of the tables.
+const TABLES: [&str; 3] = ["in-process", "callgrind", "loopback"];
 
 pub(crate) fn command(arguments: &[String]) -> Outcome<ExitCode> {
-    let mut command = program::cargo(COMMAND);
-    command.args(arguments);
+    run(program::cargo(BUILD))?;
+    let peers = Metadata::load()?.target.join("peers").join("larder-peers");
+    let asked = !arguments.is_empty();
+    let tables = TABLES.map(|table| vec![table.to_owned()]);
+    for arguments in if asked {
+        &[arguments.to_vec()][..]
+    } else {
+        &tables[..]
+    } {
+        let mut command = Command::new(&peers);
+        command.args(arguments);
+        run(command)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run(mut command: Command) -> Outcome<()> {
     let shown = program::shown(&command);
     let status = command.status().or_fail(|| format!("cannot start `{shown}`"))?;
     if status.success() {
-        Ok(ExitCode::SUCCESS)
+        Ok(())
     } else {
         Err(Failure::new(format!("`{shown}` failed ({status})")))
     }

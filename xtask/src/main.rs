@@ -64,7 +64,7 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "bench",
         arguments: "[arguments]",
-        purpose: "the comparison with other caches",
+        purpose: "the comparison with other caches: all tables, or what `larder-peers` is asked for",
         run: bench::command,
     },
 ];
