@@ -15,12 +15,12 @@ const TABLES: [&str; 3] = ["in-process", "callgrind", "loopback"];
 pub(crate) fn command(arguments: &[String]) -> Outcome<ExitCode> {
     run(program::cargo(BUILD))?;
     let peers = Metadata::load()?.target.join("peers").join("larder-peers");
-    let asked = !arguments.is_empty();
-    let tables = TABLES.map(|table| vec![table.to_owned()]);
-    for arguments in if asked {
-        &[arguments.to_vec()][..]
+    let all = TABLES.map(|table| vec![table.to_owned()]);
+    let asked = [arguments.to_vec()];
+    for arguments in if arguments.is_empty() {
+        &all[..]
     } else {
-        &tables[..]
+        &asked[..]
     } {
         let mut command = Command::new(&peers);
         command.args(arguments);
