@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A moment, in whole milliseconds since the Unix epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -73,42 +73,38 @@ impl Default for Clock {
 
 /// A reading of the monotonic clock.
 #[derive(Debug, Clone, Copy)]
-struct Monotonic {
-    #[cfg(target_os = "linux")]
-    ms: u64,
-    #[cfg(not(target_os = "linux"))]
-    at: std::time::Instant,
+enum Monotonic {
+    /// Of the coarse one, in milliseconds.
+    Coarse(u64),
+    /// Of the fine one, where there is no coarse one.
+    Fine(Instant),
+}
+
+impl Monotonic {
+    fn now() -> Self {
+        coarse_ms().map_or_else(|| Self::Fine(Instant::now()), Self::Coarse)
+    }
+
+    #[inline]
+    fn elapsed_ms(self) -> u64 {
+        match self {
+            // A clock that was there once stays there.
+            Self::Coarse(started) => coarse_ms().unwrap_or(started).saturating_sub(started),
+            Self::Fine(started) => millis(started.elapsed()),
+        }
+    }
 }
 
 #[cfg(target_os = "linux")]
-impl Monotonic {
-    #[inline]
-    fn now() -> Self {
-        let time = rustix::time::clock_gettime(rustix::time::ClockId::MonotonicCoarse);
-        // Neither is below zero: the clock counts from the start of the machine.
-        let (seconds, nanos) = (time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs());
-        Self {
-            ms: seconds * 1000 + nanos / 1_000_000,
-        }
-    }
-
-    #[inline]
-    fn elapsed_ms(self) -> u64 {
-        Self::now().ms.saturating_sub(self.ms)
-    }
+#[inline]
+fn coarse_ms() -> Option<u64> {
+    let time = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC_COARSE).ok()?;
+    Some(millis(Duration::from(time)))
 }
 
 #[cfg(not(target_os = "linux"))]
-impl Monotonic {
-    fn now() -> Self {
-        Self {
-            at: std::time::Instant::now(),
-        }
-    }
-
-    fn elapsed_ms(self) -> u64 {
-        millis(self.at.elapsed())
-    }
+fn coarse_ms() -> Option<u64> {
+    None
 }
 
 /// A clock that stands still until a test moves it.
