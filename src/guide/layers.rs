@@ -78,3 +78,11 @@
 //!
 //! What the handler puts into the extensions of its response reaches outer layers when it ran, and not on a hit. What
 //! outer layers must know of every answer belongs into a header.
+//!
+//! # A layer within a layer
+//!
+//! An answer that names no `Cache-Control` leaves an inner layer with `no-cache` for clients, and an outer layer keeps to
+//! that: it does not store the route. Where the outer one is to store it too, let the inner one say a
+//! [`client_max_age`](crate::CacheLayer::client_max_age), or nothing
+//! ([`cache_control_header(false)`](crate::CacheLayer::cache_control_header)). `Cache-Status` then has a member for each
+//! layer, the inner first; `X-Cache` is the outer's.
