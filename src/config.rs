@@ -90,7 +90,7 @@ impl Config {
         }
         if let Some(value) = of("LARDER_REDIS_URL") {
             // The URL may hold a password, so it is not shown.
-            let shown = value.split("://").next().unwrap_or_default();
+            let shown = value.split_once("://").map_or("…", |(scheme, _)| scheme);
             return Err(Error::config(format!(
                 "LARDER_REDIS_URL is set (\"{shown}://…\"); this build has no Redis store, so allowed is only to leave it unset"
             )));

@@ -68,7 +68,7 @@ async fn handles_do_not_share_and_clones_do() {
     assert_eq!(see(&b, "/").await, pair("HIT", 2));
     first.set_enabled(false);
     assert_eq!(see(&b, "/").await, pair("HIT", 2));
-    let clone = counting(&layer(&second.clone()), &runs);
+    let clone = counting(&layer(&second.clone()).share_name(), &runs);
     assert_eq!(see(&clone, "/").await, pair("HIT", 2));
 }
 
@@ -129,7 +129,7 @@ fn message_of(what: impl FnOnce()) -> String {
 }
 
 #[test]
-fn a_name_belongs_to_one_place() {
+fn a_name_belongs_to_one_layer() {
     let (larder, _) = fake();
     let runs = Count::default();
     let _first = counting(&larder.cache("ratings"), &runs);
@@ -150,14 +150,14 @@ fn a_name_belongs_to_one_place() {
     assert!(larder.switch("ratings").is_some());
     drop(counting(&fake().0.cache("ratings"), &runs));
 
-    // A layer made at one place may be laid around any number of services, as may one made there again.
+    // A layer may be laid around any number of services, and its clones with it.
     let make = || larder.cache("repeated");
-    let (once, again) = (make(), make());
-    drop((
-        counting(&once, &runs),
-        counting(&once, &runs),
-        counting(&again, &runs),
-    ));
+    let once = make();
+    let services = (counting(&once, &runs), counting(&once.clone().ttl(MINUTE), &runs));
+    // Another that is made at the same place is another layer, as long as the first is there.
+    assert!(message_of(|| drop(counting(&make(), &runs))).contains("`repeated`"));
+    drop((once, services));
+    drop(counting(&make(), &runs));
 
     assert!(message_of(|| drop(counting(&larder.cache(""), &runs))).contains("not empty"));
 }

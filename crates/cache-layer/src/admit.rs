@@ -49,8 +49,15 @@ pub(crate) fn request<B: Body>(request: &Request<B>, policy: &Policy) -> Result<
         _ => return Err(BypassReason::Method),
     };
     let asked = headers(request.headers(), policy, head)?;
-    if !request.body().is_end_stream() {
+    // A body that a layer around has wrapped may know its length and not its end.
+    if !request.body().is_end_stream() && request.body().size_hint().exact() != Some(0) {
         return Err(BypassReason::Body);
+    }
+    // The key has one host, and a handler could see the other (RFC 9112 §3.2.2).
+    if let (Some(authority), Some(host)) = (request.uri().authority(), request.headers().get(header::HOST))
+        && host != authority.as_str()
+    {
+        return Err(BypassReason::Host);
     }
     if let Some(hosts) = &policy.hosts
         && !authority(request).is_some_and(|host| hosts.iter().any(|other| other.eq_ignore_ascii_case(host)))
@@ -165,12 +172,12 @@ pub(crate) struct Admitted {
     pub(crate) hints: CacheHints,
 }
 
-/// Whether a response may be kept as far as its head tells. Its lifetime is [`freshness`](crate::freshness)'s to find.
+/// Whether a response may be kept as far as its head tells, by one for all or, unless `shared`, for one identity. Its lifetime is [`freshness`](crate::freshness)'s to find.
 pub(crate) fn response(
     status: StatusCode,
     headers: &HeaderMap,
     hints: CacheHints,
-    policy: &Policy,
+    shared: bool,
 ) -> Result<Admitted, UncacheableReason> {
     use UncacheableReason as Reason;
     let directives = Directives::of(headers);
@@ -180,7 +187,7 @@ pub(crate) fn response(
     if directives.no_store {
         return Err(Reason::NoStore);
     }
-    if directives.private && policy.shared {
+    if directives.private && shared {
         return Err(Reason::Private);
     }
     if directives.no_cache && hints.ttl.is_none() {
@@ -204,12 +211,13 @@ pub(crate) fn response(
     Ok(Admitted { directives, hints })
 }
 
+/// `Vary: *`; and what is no header's name, which may stand for anything.
 fn varies_by_all(headers: &HeaderMap) -> bool {
-    headers.get_all(header::VARY).iter().any(|line| {
-        line.as_bytes()
-            .split(|b| *b == b',')
-            .any(|m| m.trim_ascii() == b"*")
-    })
+    let lines = headers.get_all(header::VARY).iter();
+    let mut members = lines
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii);
+    members.any(|name| !name.is_empty() && (name == b"*" || HeaderName::from_bytes(name).is_err()))
 }
 
 /// Event streams, other protocols, and what announces trailers.

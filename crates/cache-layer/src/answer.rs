@@ -1,7 +1,6 @@
 //! The answer to a request from an entry.
 
 use http::{HeaderMap, Response, StatusCode};
-use larder_etag::{Precondition, evaluate};
 use larder_store::{Entry, StoredResponse, Timestamp};
 
 use crate::admit::Asker;
@@ -9,7 +8,7 @@ use crate::body::Body;
 use crate::cache_status::CacheStatus;
 use crate::headers::{answer_headers, weakens};
 use crate::policy::Policy;
-use crate::special::{bodiless, empty, special, validators};
+use crate::special::{bodiless, conditional, empty, special, validators};
 use crate::status::Outcome;
 
 /// The answer to a request from a fresh entry: the path of a hit, which makes its headers once a second and copies them.
@@ -38,10 +37,10 @@ pub(crate) fn hit<B: http_body::Body>(
         )
     };
     if asker.asked.conditional && stored.status == StatusCode::OK {
-        let precondition = evaluate(&asker.method(), asker.headers, &validators(stored));
-        if precondition == Precondition::NotModified {
-            let headers = stored.rendered(moment, whole, |headers| bodiless(precondition, headers));
-            return empty(StatusCode::NOT_MODIFIED, headers);
+        let status = conditional(stored.status, &validators(stored), asker);
+        if let Some(StatusCode::NOT_MODIFIED) = status {
+            let read = |headers: &HeaderMap| bodiless(StatusCode::NOT_MODIFIED, headers);
+            return empty(StatusCode::NOT_MODIFIED, stored.rendered(moment, whole, read));
         }
     }
     let headers = stored.rendered(moment, whole, HeaderMap::clone);

@@ -1,6 +1,7 @@
 //! A layer as its services share it: what it was told, and how it counts and gives its answers.
 
 use std::fmt;
+use std::sync::Arc;
 
 use http::{Response, StatusCode};
 use larder_store::Timestamp;
@@ -22,15 +23,18 @@ pub(crate) struct Built {
     pub(crate) policy: Policy,
     pub(crate) metrics: Metrics,
     switch: Switch,
+    /// Held so that the name stays taken.
+    _layer: Arc<()>,
 }
 
 impl Built {
-    pub(crate) fn new(engine: Engine, policy: Policy, switch: Switch) -> Self {
+    pub(crate) fn new(engine: Engine, policy: Policy, switch: Switch, layer: Arc<()>) -> Self {
         Self {
             engine,
             policy,
             metrics: Metrics::default(),
             switch,
+            _layer: layer,
         }
     }
 

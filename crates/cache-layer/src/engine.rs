@@ -4,17 +4,18 @@ use std::collections::HashMap;
 use std::fmt;
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use larder_store::{
     Answer, Capture, Clock, Entry, Flights, Forgotten, Key, Put, Size, Store, StoreError, StoreErrorKind,
-    Strength, Tag, TagKind, Timestamp, VaryNames,
+    Strength, Tag, TagKind, Timestamp, Validity, VaryNames,
 };
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::cached::Cached;
+use crate::freshness::{Freshness, freshness};
 use crate::metrics::rare;
 use crate::presets::PresetTtls;
 use crate::tasks::Tasks;
@@ -96,6 +97,8 @@ struct Registered {
     /// Whether it was told to share its name.
     share: bool,
     switch: Switch,
+    /// The layer that has the name, as long as it or a service of it is there.
+    layer: Weak<()>,
 }
 
 impl Engine {
@@ -108,7 +111,7 @@ impl Engine {
             flights: Flights::new(),
             loners: Loners::new(),
             tasks: Tasks::new(limits.background_fills),
-            unaided: Semaphore::new(limits.unaided_loads),
+            unaided: Semaphore::new(limits.unaided_loads.min(Semaphore::MAX_PERMITS)),
             enabled: AtomicBool::new(true),
             layers: Mutex::default(),
             limits,
@@ -194,26 +197,43 @@ impl Engine {
         self.0.tasks.shutdown(deadline).await
     }
 
-    /// Takes a name for a layer that is made at `at`.
+    /// Takes a name for a layer that is made at `at`. `layer` is the same for a layer and its clones; who holds it is
+    /// there still.
     ///
     /// # Panics
-    /// If the name is empty, or a layer made elsewhere has it and neither is to share it.
-    pub(crate) fn register(&self, name: &Arc<str>, at: &'static Location<'static>, share: bool) -> Switch {
+    /// If the name is empty, or another layer that is there still has it, and neither is to share it.
+    pub(crate) fn register(
+        &self,
+        name: &Arc<str>,
+        at: &'static Location<'static>,
+        layer: &Arc<()>,
+        share: bool,
+    ) -> Switch {
         assert!(
             !name.is_empty(),
             "a cache layer needs a name that is not empty ({at})"
         );
         let mut layers = self.0.layers.lock().unwrap_or_else(PoisonError::into_inner);
-        let layer = layers.entry(Arc::clone(name)).or_insert_with(|| Registered {
+        let registered = layers.entry(Arc::clone(name)).or_insert_with(|| Registered {
             at,
             share,
+            layer: Arc::downgrade(layer),
             switch: Switch::new(),
         });
-        let (first, share, switch) = (layer.at, share || layer.share, layer.switch.clone());
+        let other = registered
+            .layer
+            .upgrade()
+            .filter(|other| !Arc::ptr_eq(other, layer));
+        let (first, taken) = (registered.at, other.is_some() && !share && !registered.share);
+        if other.is_none() {
+            (registered.at, registered.layer) = (at, Arc::downgrade(layer));
+        }
+        registered.share |= share;
+        let switch = registered.switch.clone();
         // Not while the lock is held: other threads may be building layers.
         drop(layers);
         assert!(
-            share || first == at,
+            !taken,
             "two cache layers are called `{name}`: one is made at {first}, another at {at}. Give each its own name, or \
              make one of them with `share_name` if they are to answer with each other's entries"
         );
@@ -239,6 +259,15 @@ impl Core {
             tracing::warn!(store = self.store.name(), %error, "the store failed; going on without it");
         }
         result
+    }
+
+    /// Whether a stale entry may stand in for a handler that failed: it is within its window and was not forgotten.
+    pub(crate) async fn stands_in(&self, entry: &Cached) -> bool {
+        let valid = match self.ask(self.store.validity(entry.shared())).await {
+            Ok(validity) => matches!(validity, Validity::Valid | Validity::Soft),
+            Err(_) => false,
+        };
+        valid && freshness(&entry.entry().lifetime, self.clock.now(), true) != Freshness::Gone
     }
 
     /// Hands an entry to the store; `None` when it did not answer in time.

@@ -63,6 +63,7 @@ pub(crate) async fn run<S, ReqB, ResB>(
 ) -> Result<Response<Body<ResB>>, S::Error>
 where
     S: Service<Request<ReqB>, Response = Response<ResB>>,
+    S::Error: Send,
     ResB: http_body::Body + Send + 'static,
 {
     run_as(Mode::Foreground, trip, fill, leader).await
@@ -76,6 +77,7 @@ async fn run_as<S, ReqB, ResB>(
 ) -> Result<Response<Body<ResB>>, S::Error>
 where
     S: Service<Request<ReqB>, Response = Response<ResB>>,
+    S::Error: Send,
     ResB: http_body::Body + Send + 'static,
 {
     let Trip {
@@ -84,10 +86,11 @@ where
         mut request,
         asked,
         identity,
-        luck: _,
+        ..
     } = trip;
     let mut making = Making {
         tags: tags::known(&request, &layer.policy, identity.as_ref()),
+        shared: identity.is_none(),
         headers: request.headers().clone(),
         began: layer.engine.core().clock.now(),
         layer,
@@ -113,14 +116,17 @@ where
     };
     match result {
         Ok(response) => Ok(making.finish(response).await),
-        Err(error) => making.failed(None).ok_or_else(|| {
-            making.finished("error");
-            making.count(Outcome::Uncacheable);
-            if let Some(leader) = making.leader.take() {
-                leader.release();
+        Err(error) => match making.failed(None).await {
+            Some(stale) => Ok(stale),
+            None => {
+                making.finished("error");
+                making.count(Outcome::Uncacheable);
+                if let Some(leader) = making.leader.take() {
+                    leader.release();
+                }
+                Err(error)
             }
-            error
-        }),
+        },
     }
 }
 
@@ -132,6 +138,7 @@ pub(crate) async fn run_in_background<S, ReqB, ResB>(
 ) -> Result<(), ()>
 where
     S: Service<Request<ReqB>, Response = Response<ResB>>,
+    S::Error: Send,
     ResB: http_body::Body + Send + 'static,
 {
     let response = run_as(Mode::Background, trip, fill, Some(leader))
@@ -156,6 +163,8 @@ struct Making {
     leader: Lead,
     began: Timestamp,
     mode: Mode,
+    /// Whether others than one identity would be answered with it.
+    shared: bool,
 }
 
 impl Making {
@@ -165,7 +174,7 @@ impl Making {
         B: http_body::Body + Send + 'static,
     {
         if response.status().is_server_error()
-            && let Some(stale) = self.failed(Some(response.status()))
+            && let Some(stale) = self.failed(Some(response.status())).await
         {
             return stale;
         }
@@ -195,7 +204,7 @@ impl Making {
     fn recipe(&self, parts: &response::Parts, hints: CacheHints) -> Result<Recipe, UncacheableReason> {
         let policy = &self.layer.policy;
         let capture = self.fill.capture.ok_or(UncacheableReason::StoreError)?;
-        let admitted = admit::response(parts.status, &parts.headers, hints, policy)?;
+        let admitted = admit::response(parts.status, &parts.headers, hints, self.shared)?;
         let load = Load {
             began: self.began,
             ended: self.layer.engine.core().clock.now(),
@@ -205,6 +214,7 @@ impl Making {
             &parts.headers,
             &admitted,
             policy,
+            self.shared,
             load,
             fastrand::f64(),
         )?;
@@ -269,14 +279,15 @@ impl Making {
         body: B,
     ) -> Response<Body<B>> {
         let policy = &self.layer.policy;
-        headers::client_caching(&mut parts.headers, policy, 0);
-        let status = self.status(parts.status);
-        headers::outcome_headers(&mut parts.headers, policy, Outcome::Miss, &status);
-        self.count(Outcome::Miss);
+        // What is kept is the handler's word alone: the layer's own is said anew of each answer.
         let mut head = Response::new(());
         *head.status_mut() = parts.status;
         head.headers_mut().clone_from(&parts.headers);
         let (head, ()) = head.into_parts();
+        headers::client_caching(&mut parts.headers, policy, 0);
+        let status = self.status(parts.status);
+        headers::outcome_headers(&mut parts.headers, policy, Outcome::Miss, &status);
+        self.count(Outcome::Miss);
         let limit = policy.max_body;
         let leader = self.leader.take();
         let layer = Arc::clone(&self.layer);
@@ -290,10 +301,10 @@ impl Making {
             Err(reason) => {
                 rare::uncacheable(&layer.policy.name, reason);
                 tracing::debug!(cache = &*layer.policy.name, reason = reason.as_str(), "not kept");
+                let core = layer.engine.core();
+                core.loners
+                    .mark(key::loner_hash(&recipe.primary), core.clock.now());
                 if let Some(leader) = leader {
-                    let core = layer.engine.core();
-                    core.loners
-                        .mark(key::loner_hash(&recipe.primary), core.clock.now());
                     leader.release();
                 }
             }
@@ -308,11 +319,13 @@ impl Making {
         body: Body<B>,
         reason: UncacheableReason,
     ) -> Response<Body<B>> {
-        // Those who wait need not wait for a body, nor for each other.
-        if let Some(leader) = self.leader.take() {
-            let core = self.layer.engine.core();
+        // Those who wait need not wait for a body, nor for each other; nor those who come, for one who may hang.
+        let core = self.layer.engine.core();
+        if self.fill.capture.is_some() {
             core.loners
                 .mark(key::loner_hash(&self.fill.primary), core.clock.now());
+        }
+        if let Some(leader) = self.leader.take() {
             leader.release();
         }
         let status = self.uncacheable(self.status(parts.status), reason);
@@ -326,18 +339,21 @@ impl Making {
         // The handler did not see the conditions; it may have set what they are about all the same.
         if self.asked.conditional {
             let validators = Validators::from_headers(&parts.headers);
-            if let Some(answer) =
-                special::conditional(parts.status, &parts.headers, &validators, self.asker())
-            {
-                return answer;
+            if let Some(status) = special::conditional(parts.status, &validators, self.asker()) {
+                return special::without_body(parts, status);
             }
         }
         Response::from_parts(parts, body)
     }
 
-    /// The stale answer that stands in for a handler that failed, if there is one.
-    fn failed<B: http_body::Body>(&mut self, failure: Option<StatusCode>) -> Option<Response<Body<B>>> {
+    /// The stale answer that stands in for a handler that failed, if there is one: it must be of use still, for the
+    /// handler may have taken its time, and have been overtaken by an invalidation.
+    async fn failed<B: http_body::Body>(&mut self, failure: Option<StatusCode>) -> Option<Response<Body<B>>> {
         let entry = self.fill.fallback.take()?;
+        let layer = Arc::clone(&self.layer);
+        if !layer.engine.core().stands_in(&entry).await {
+            return None;
+        }
         if let Some(leader) = self.leader.take() {
             leader.land(Flight::Failed);
         }

@@ -2,10 +2,11 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{Request, Response};
 use larder_store::{Capture, Key, Landing, Leader, Role, Timestamp, Validity, VaryNames};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tower_service::Service;
 
 use crate::admit::{self, Asked, Asker};
@@ -91,6 +92,9 @@ pub(crate) fn hit_at_once<ReqB, ResB: http_body::Body>(
     }
 }
 
+/// A day: no wait is longer, and none so long that a clock could not hold its end.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// How often a request joins a fill that turns out not to be for it, before its handler runs on its own.
 const JOINS: usize = 3;
 
@@ -112,9 +116,15 @@ where
             return self.answer().await;
         }
         let (mut parts, body) = self.request.into_parts();
-        let verdict = scope.verdict(&mut parts).await;
+        // Who cannot say in time who asks leaves that to the handler.
+        let limit = self.layer.policy.wait.min(LONGEST);
+        let verdict = timeout(limit, scope.verdict(&mut parts))
+            .await
+            .unwrap_or(Verdict::Rejected);
         self.request = Request::from_parts(parts, body);
         let admitted = match verdict {
+            // A name that is empty is none: all who have none would be one.
+            Verdict::Verified(identity) if identity.as_str().is_empty() => Err(BypassReason::NoIdentity),
             Verdict::Verified(identity) => {
                 self.identity = Some(identity);
                 Ok(())
@@ -133,22 +143,24 @@ where
         let key = key::of_request(&self.request, &self.layer.policy, self.identity.as_ref());
         let primary = Key::from(key.as_slice());
         // The limit counts from here, however often this request waits.
-        let until = Instant::now() + self.layer.policy.wait;
+        let wait = self.layer.policy.wait.min(LONGEST);
+        let until = Instant::now() + wait;
         for _ in 0..JOINS {
             match self.round(&primary, until).await? {
                 ControlFlow::Break(response) => return Ok(response),
                 ControlFlow::Continue(again) => self = again,
             }
         }
-        // Each fill that it waited for was overtaken by an invalidation, or was for another variant.
+        // Each fill that it waited for was overtaken by an invalidation, was for another variant, or failed.
         let capture = self.capture().await.ok();
+        let (reason, fallback) = (self.reason, self.fallback.take());
         fill::run(
             self,
             Fill {
                 primary,
                 capture,
-                fallback: None,
-                reason: MissReason::Absent,
+                fallback,
+                reason,
             },
             None,
         )
@@ -248,11 +260,19 @@ where
                         core.ask(core.store.validity(made.entry.shared())).await,
                         Ok(Validity::Valid)
                     ),
-                    Flight::Failed | Flight::Kept => true,
+                    Flight::Failed => match &fill.fallback {
+                        Some(entry) => core.stands_in(entry).await,
+                        None => false,
+                    },
+                    Flight::Kept => false,
                 };
                 return Ok(match self.coalesced(&flight, &fill, valid) {
                     Some(response) => ControlFlow::Break(response),
-                    None => ControlFlow::Continue(self),
+                    None => ControlFlow::Continue(Trip {
+                        reason: fill.reason,
+                        fallback: fill.fallback,
+                        ..self
+                    }),
                 });
             }
             Ok(Landing::Leads(leader)) => ("leader_failed", Some(leader)),
@@ -284,6 +304,9 @@ where
 
     /// The answer from what another request's handler made, if it is for this request too.
     fn coalesced(&self, flight: &Flight, fill: &Fill, valid: bool) -> Option<Response<Body<ResB>>> {
+        if !valid {
+            return None;
+        }
         let core = self.layer.engine.core();
         let now = core.clock.now();
         let made = match flight {
@@ -305,7 +328,7 @@ where
         let fits = made.names.is_empty()
             || key::of_variant(fill.primary.as_bytes(), &made.names, self.request.headers()).as_slice()
                 == made.key.as_bytes();
-        if !fits || !valid {
+        if !fits {
             return None;
         }
         let status = CacheStatus::forwarded(fill.reason).collapsed();

@@ -66,11 +66,12 @@ pub(crate) fn lifetime(
     headers: &HeaderMap,
     admitted: &Admitted,
     policy: &Policy,
+    shared: bool,
     load: Load,
     luck: f64,
 ) -> Result<Lifetime, UncacheableReason> {
     let directives = &admitted.directives;
-    let shared_age = if policy.shared { directives.s_maxage } else { None };
+    let shared_age = if shared { directives.s_maxage } else { None };
     let said = admitted
         .hints
         .ttl
@@ -81,12 +82,14 @@ pub(crate) fn lifetime(
         Some(said) => said,
         None => policy
             .ttl_of(status)
-            .map(|ttl| ttl.mul_f64(1.0 - policy.jitter * luck))
+            .map(|ttl| shortened(ttl, policy.jitter * luck))
             .ok_or(UncacheableReason::Status)?,
     };
     // An `Age` is counted from where it was generated, so the way to here adds to it (RFC 9111 §4.2.3). Without one the
     // handler is the origin, and what it made is as old as its making.
-    let initial_age = age(headers).map_or(Duration::ZERO, |age| age + load.ended.since(load.began));
+    let initial_age = age(headers).map_or(Duration::ZERO, |age| {
+        age.saturating_add(load.ended.since(load.began))
+    });
     // Fresh for less than it is old already: it would never be a hit.
     if fresh <= initial_age {
         return Err(UncacheableReason::NoLifetime);
@@ -106,6 +109,12 @@ pub(crate) fn lifetime(
         stale_if_error_ms: stale(directives.stale_if_error, policy.stale_if_error),
         load_ms: u32::try_from(millis(load.ended.since(load.began))).unwrap_or(u32::MAX),
     })
+}
+
+/// `ttl` without the given part of it.
+fn shortened(ttl: Duration, part: f64) -> Duration {
+    // Not by `mul_f64`, which panics for the longest durations.
+    ttl.saturating_sub(Duration::try_from_secs_f64(ttl.as_secs_f64() * part).unwrap_or_default())
 }
 
 /// `Age` of a response that passed another cache (RFC 9111 §5.1): whole seconds, anything else is ignored.
@@ -160,12 +169,12 @@ mod tests {
             headers.append(*name, HeaderValue::from_str(value).unwrap());
         }
         let status = StatusCode::from_u16(status).unwrap();
-        let admitted = crate::admit::response(status, &headers, Default::default(), policy).unwrap();
+        let admitted = crate::admit::response(status, &headers, Default::default(), true).unwrap();
         let load = Load {
             began: at(10_000),
             ended: at(12_000),
         };
-        lifetime(status, &headers, &admitted, policy, load, luck)
+        lifetime(status, &headers, &admitted, policy, true, load, luck)
     }
 
     #[test]
@@ -244,6 +253,16 @@ mod tests {
         for ignored in ["abc", "-1", "7200.0", ""] {
             assert_eq!(age(ignored), Ok(0), "{ignored}");
         }
+    }
+
+    #[test]
+    fn the_longest_lifetime_is_one_too() {
+        let policy = Policy {
+            ttl: Some(Duration::MAX),
+            jitter: 0.5,
+            ..policy()
+        };
+        assert!(lifetime_of(200, &[], &policy, 0.9).unwrap().fresh_ms > 1 << 60);
     }
 
     #[test]

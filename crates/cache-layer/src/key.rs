@@ -77,20 +77,17 @@ impl KeyBuffer for KeyBytes {
 
 /// The key of `request`: everything that the response may depend on, each part told apart from the next.
 ///
-/// In this order: the layer's name and the names of its parts, the `Host`, the client's URI, the URI as the layer sees it
+/// In this order: the layer's name and the names of its parts, the host (one part, wherever the request
+/// names it), the client's URI, the URI as the layer sees it
 /// if it is another (a nest strips its prefix), the values of the chosen headers, the application's own parts, and the
 /// identity. The method is no part of it: what is stored answers GET and HEAD.
 pub(crate) fn of_request<B>(request: &Request<B>, policy: &Policy, identity: Option<&Identity>) -> KeyBytes {
     let mut bytes = KeyBytes::new();
     let mut key = KeyWriter::new(&mut bytes);
     key.part(&policy.scope);
-    key.option(
-        request
-            .headers()
-            .get(http::header::HOST)
-            .map(http::HeaderValue::as_bytes),
-    );
-    target(&mut key, request, policy);
+    let host = admit::authority(request);
+    key.option(host.map(str::as_bytes));
+    target(&mut key, request, host, policy);
     for name in &policy.key_headers {
         key.header(request.headers(), name.as_str());
     }
@@ -115,22 +112,26 @@ pub(crate) fn scope(policy: &Policy) -> Box<[u8]> {
 }
 
 /// Both URIs: a handler sees the client's beside its own, whatever a layer around made of it.
-fn target<B>(key: &mut KeyWriter<'_, KeyBytes>, request: &Request<B>, policy: &Policy) {
+fn target<B>(key: &mut KeyWriter<'_, KeyBytes>, request: &Request<B>, host: Option<&str>, policy: &Policy) {
     let inner = request.uri();
     let outer = client_uri(request);
-    uri(key, outer, policy);
+    uri(key, outer, host, policy);
     if std::ptr::eq(inner, outer) || inner == outer {
         key.absent();
     } else {
         key.part(b"");
-        uri(key, inner, policy);
+        uri(key, inner, host, policy);
     }
 }
 
-/// A URI; the scheme and the authority are there in HTTP/2 and in the absolute form.
-fn uri(key: &mut KeyWriter<'_, KeyBytes>, uri: &http::Uri, policy: &Policy) {
+/// A URI; the scheme is there in HTTP/2 and in the absolute form, and the authority only where it is not the host.
+fn uri(key: &mut KeyWriter<'_, KeyBytes>, uri: &http::Uri, host: Option<&str>, policy: &Policy) {
     key.option(uri.scheme_str().map(str::as_bytes));
-    key.option(uri.authority().map(|authority| authority.as_str().as_bytes()));
+    let authority = uri
+        .authority()
+        .map(http::uri::Authority::as_str)
+        .filter(|authority| Some(*authority) != host);
+    key.option(authority.map(str::as_bytes));
     key.part(uri.path().as_bytes());
     let query = uri.query().and_then(|query| policy.query.canonical(query).query);
     key.option(query.as_deref().map(str::as_bytes));

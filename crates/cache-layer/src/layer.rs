@@ -34,6 +34,8 @@ struct Settings {
     policy: Policy,
     at: &'static Location<'static>,
     share_name: bool,
+    /// The same for this layer and all clones of it.
+    layer: Arc<()>,
     /// Made when the layer is first laid around a service: a router lays it around each of its routes.
     built: OnceLock<Arc<Built>>,
 }
@@ -45,6 +47,7 @@ impl<Sc: Scope> CacheLayer<Sc> {
             policy,
             at,
             share_name: false,
+            layer: Arc::new(()),
             built: OnceLock::new(),
         };
         Self {
@@ -64,6 +67,7 @@ impl<Sc: Scope> CacheLayer<Sc> {
             policy: old.policy.clone(),
             at: old.at,
             share_name: old.share_name,
+            layer: Arc::clone(&old.layer),
             // A clone may have been laid around a service as it was before.
             built: OnceLock::new(),
         };
@@ -76,8 +80,9 @@ impl<Sc: Scope> CacheLayer<Sc> {
 
     /// Lets this layer have the name of another: both answer with each other's entries.
     ///
-    /// Without it a second layer of the same name, made at another place of the code, is refused when it is laid around
-    /// a service.
+    /// Without it a second layer of the same name is refused when it is laid around a service, as long as the first, or
+    /// a service of it, is there. Clones of a layer, also with other settings, are one layer. So a router that is built
+    /// twice for one handle, and is to be there twice, says it.
     pub fn share_name(self) -> Self {
         self.change(|settings| settings.share_name = true)
     }
@@ -340,21 +345,22 @@ impl<S, Sc: Scope> Layer<S> for CacheLayer<Sc> {
     type Service = Cache<S, Sc>;
 
     /// # Panics
-    /// If a layer made at another place has the same name, and neither was told to [share it](Self::share_name).
+    /// If another layer that is there still has the same name, and neither was told to [share it](Self::share_name).
     fn layer(&self, inner: S) -> Cache<S, Sc> {
         let Settings {
             engine,
             policy,
             at,
             share_name,
+            layer,
             built,
         } = &*self.settings;
         let built = built.get_or_init(|| {
-            let switch = engine.register(&policy.name, at, *share_name);
+            let switch = engine.register(&policy.name, at, layer, *share_name);
             let mut policy = policy.clone();
             policy.settle();
             policy.scope = key::scope(&policy);
-            Arc::new(Built::new(engine.clone(), policy, switch))
+            Arc::new(Built::new(engine.clone(), policy, switch, Arc::clone(layer)))
         });
         Cache::new(inner, Arc::clone(built), self.scope.clone())
     }

@@ -12,7 +12,7 @@ use crate::built::Built;
 use crate::flow;
 use crate::future::ResponseFuture;
 use crate::identity::{Scope, Shared};
-use crate::status::BypassReason;
+use crate::status::{BypassReason, MissReason};
 use crate::trip::Trip;
 
 /// A service whose responses are cached; made by a [`CacheLayer`](crate::CacheLayer).
@@ -90,6 +90,8 @@ where
             request,
             asked,
             identity: None,
+            reason: MissReason::Absent,
+            fallback: None,
             luck,
         };
         ResponseFuture::waiting(trip.identify(self.scope.clone()))

@@ -1,8 +1,11 @@
 //! Answers other than the whole: 304 and 412 by the conditions of a request, 206 and 416 by its range, and to a HEAD.
 
 use bytes::Bytes;
-use http::header::{AGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG, HeaderMap, LAST_MODIFIED};
-use http::{Response, StatusCode};
+use http::header::{
+    AGE, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG,
+    LAST_MODIFIED,
+};
+use http::{HeaderMap, HeaderName, Response, StatusCode, response};
 use larder_etag::{
     EntityTag, HttpDate, Multipart, Precondition, RangeOutcome, Validators, evaluate, evaluate_range,
     not_modified_headers, unsatisfied_range,
@@ -15,12 +18,16 @@ use crate::headers::{CACHE_STATUS, X_CACHE, X_CACHE_AGE};
 
 /// The validators of a stored response: what the conditions of a request are about (RFC 9110 §8.8).
 pub(crate) fn validators(stored: &StoredResponse) -> Validators {
-    let tag = stored
-        .header(&ETAG)
-        .and_then(|value| EntityTag::from_header(value).ok());
-    let date = stored
-        .header(&LAST_MODIFIED)
-        .and_then(|value| HttpDate::parse(value.as_bytes()).ok());
+    // Of two lines none: to take one might confirm a body that the client does not hold.
+    let only = |name: &HeaderName| {
+        let mut lines = stored
+            .headers()
+            .filter(|(other, _)| *other == name)
+            .map(|(_, value)| value);
+        lines.next().filter(|_| lines.next().is_none())
+    };
+    let tag = only(&ETAG).and_then(|value| EntityTag::from_header(value).ok());
+    let date = only(&LAST_MODIFIED).and_then(|value| HttpDate::parse(value.as_bytes()).ok());
     Validators {
         etag: tag,
         last_modified: date,
@@ -39,9 +46,9 @@ pub(crate) fn special<B: http_body::Body>(
     }
     let validators = Validators::from_headers(response.headers());
     if asker.asked.conditional
-        && let Some(answer) = conditional(response.status(), response.headers(), &validators, asker)
+        && let Some(status) = conditional(stored.status, &validators, asker)
     {
-        return answer;
+        return empty(status, bodiless(status, response.headers()));
     }
     if asker.asked.range
         && let Some(answer) = partial(stored, response.headers(), &validators, asker)
@@ -64,29 +71,44 @@ fn with_body<B: http_body::Body>(
 }
 
 /// The 304 or 412 that the conditions of the request lead to, if they do (RFC 9110 §13.2.2).
-pub(crate) fn conditional<B: http_body::Body>(
+pub(crate) fn conditional(
     status: StatusCode,
-    headers: &HeaderMap,
     validators: &Validators,
     asker: Asker<'_>,
-) -> Option<Response<Body<B>>> {
+) -> Option<StatusCode> {
     // They are about an answer that would be a success (§13.2.1).
     if !status.is_success() {
         return None;
     }
-    let precondition = evaluate(&asker.method(), asker.headers, validators);
-    let status = match precondition {
-        Precondition::Proceed => return None,
-        Precondition::NotModified => StatusCode::NOT_MODIFIED,
-        Precondition::Failed => StatusCode::PRECONDITION_FAILED,
-    };
-    Some(empty(status, bodiless(precondition, headers)))
+    match evaluate(&asker.method(), asker.headers, validators) {
+        Precondition::Proceed => None,
+        Precondition::NotModified => Some(StatusCode::NOT_MODIFIED),
+        Precondition::Failed => Some(StatusCode::PRECONDITION_FAILED),
+    }
+}
+
+/// A handler's own response as a 304 or 412: all that it says but what is about its body (RFC 9110 §15.4.5).
+pub(crate) fn without_body<B: http_body::Body>(
+    mut parts: response::Parts,
+    status: StatusCode,
+) -> Response<Body<B>> {
+    for name in [
+        CONTENT_LENGTH,
+        CONTENT_TYPE,
+        CONTENT_ENCODING,
+        CONTENT_LANGUAGE,
+        CONTENT_RANGE,
+    ] {
+        parts.headers.remove(name);
+    }
+    parts.status = status;
+    Response::from_parts(parts, Body::empty())
 }
 
 /// Of the headers of a whole answer those of a 304 or a 412, and what the cache says of itself.
-pub(crate) fn bodiless(precondition: Precondition, headers: &HeaderMap) -> HeaderMap {
-    let mut kept = match precondition {
-        Precondition::NotModified => not_modified_headers(headers),
+pub(crate) fn bodiless(status: StatusCode, headers: &HeaderMap) -> HeaderMap {
+    let mut kept = match status {
+        StatusCode::NOT_MODIFIED => not_modified_headers(headers),
         _ => HeaderMap::with_capacity(4),
     };
     for name in [AGE, CACHE_STATUS, X_CACHE, X_CACHE_AGE] {

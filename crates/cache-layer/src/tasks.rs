@@ -24,12 +24,15 @@ pub(crate) struct Permit {
 }
 
 impl Tasks {
+    /// How long shutdown waits for what it has stopped.
+    const LAST: Duration = Duration::from_millis(100);
+
     pub(crate) fn new(limit: usize) -> Self {
         let tracker = TaskTracker::new();
         tracker.close();
         Self {
             tracker,
-            permits: Arc::new(Semaphore::new(limit)),
+            permits: Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS))),
             stop: CancellationToken::new(),
         }
     }
@@ -61,7 +64,8 @@ impl Tasks {
         self.permits.close();
         let done = timeout(deadline, self.tracker.wait()).await.is_ok();
         self.stop.cancel();
-        self.tracker.wait().await;
+        // They are dropped where they next wait; one that does not wait is not waited for either.
+        let _ = timeout(Self::LAST, self.tracker.wait()).await;
         done
     }
 }

@@ -8,8 +8,10 @@ use larder_store::{Capture, Key, VaryNames};
 
 use crate::admit::{Asked, Asker};
 use crate::built::Built;
+use crate::cached::Cached;
 use crate::engine::FlightKey;
 use crate::identity::Identity;
+use crate::status::MissReason;
 use crate::{key, tags};
 
 /// A request on its way, with the service that is ready for it.
@@ -19,6 +21,9 @@ pub(crate) struct Trip<S, ReqB> {
     pub(crate) request: Request<ReqB>,
     pub(crate) asked: Asked,
     pub(crate) identity: Option<Identity>,
+    /// Why the cache could not answer, and the stale entry that may stand in, as they were found last.
+    pub(crate) reason: MissReason,
+    pub(crate) fallback: Option<Cached>,
     /// Decides whether a hit refreshes early: drawn once, however often the request looks.
     pub(crate) luck: f64,
 }

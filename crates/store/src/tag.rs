@@ -1,5 +1,6 @@
 //! Tags: the names under which entries are forgotten.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -89,30 +90,33 @@ impl Tag {
     /// more than asked and never less.
     #[must_use]
     pub fn path(prefix: &str) -> Self {
+        let prefix = unescaped(prefix);
         Self::whole(
             TagKind::Path,
-            path_prefixes(prefix).last().unwrap_or_default().into(),
+            path_prefixes(&prefix).last().unwrap_or_default().into(),
         )
     }
 
     /// The path tags that an entry at `path` carries: one for each segment-aligned prefix of it, the root first.
-    pub fn paths_of(path: &str) -> impl Iterator<Item = Self> + '_ {
-        Self::prefixes(path.into(), path)
+    pub fn paths_of(path: &str) -> impl Iterator<Item = Self> {
+        let path: Arc<str> = unescaped(path).into();
+        Self::prefixes(Arc::clone(&path), path.len())
     }
 
     /// The tags of an entry at `path_and_query`, all in one piece of memory: that [of it](Self::uri), and
     /// [those of its path](Self::paths_of).
-    pub fn of_target(path_and_query: &str) -> impl Iterator<Item = Self> + '_ {
-        let path = path_and_query.split('?').next().unwrap_or_default();
+    pub fn of_target(path_and_query: &str) -> impl Iterator<Item = Self> {
         let uri = Self::uri(path_and_query);
         let text = Arc::clone(&uri.text);
+        let path = text.find('?').unwrap_or(text.len());
         std::iter::once(uri).chain(Self::prefixes(text, path))
     }
 
-    /// The path tags of `path`, with which `text` begins.
-    fn prefixes(text: Arc<str>, path: &str) -> impl Iterator<Item = Self> + '_ {
-        path_prefixes(path).map(move |prefix| Self {
-            length: length(prefix),
+    /// The path tags of the path that is the first `path` bytes of `text`.
+    fn prefixes(text: Arc<str>, path: usize) -> impl Iterator<Item = Self> {
+        let ends: Vec<usize> = path_prefixes(&text[..path]).map(str::len).collect();
+        ends.into_iter().map(move |end| Self {
+            length: u32::try_from(end).unwrap_or(u32::MAX),
             ..Self::whole(TagKind::Path, Arc::clone(&text))
         })
     }
@@ -133,6 +137,10 @@ impl Tag {
     #[must_use]
     pub fn uri(path_and_query: impl Into<Arc<str>>) -> Self {
         let text = path_and_query.into();
+        let text = match unescaped(&text) {
+            Cow::Borrowed(_) => text,
+            Cow::Owned(unescaped) => unescaped.into(),
+        };
         Self::whole(TagKind::Uri, ordered(&text).unwrap_or(text))
     }
 
@@ -168,6 +176,36 @@ impl Tag {
 /// No text of 4 GiB comes near a tag; of one that did, all would count.
 fn length(text: &str) -> u32 {
     u32::try_from(text.len()).unwrap_or(u32::MAX)
+}
+
+/// The same without escapes that mean nothing: `%37` is `7`, and `%2f` is `%2F` (RFC 3986 §6.2.2). A handler does not see
+/// the difference, and must be forgotten under either.
+fn unescaped(target: &str) -> Cow<'_, str> {
+    if !target.contains('%') {
+        return Cow::Borrowed(target);
+    }
+    let mut plain = String::with_capacity(target.len());
+    let mut rest = target;
+    while let Some(at) = rest.find('%') {
+        plain.push_str(&rest[..at]);
+        let digits = rest
+            .get(at + 1..at + 3)
+            .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match (byte, digits) {
+            (Some(byte), _) if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {
+                plain.push(byte.into());
+            }
+            (_, Some(digits)) => {
+                plain.push('%');
+                plain.push_str(&digits.to_ascii_uppercase());
+            }
+            (_, None) => plain.push('%'),
+        }
+        rest = &rest[at + if digits.is_some() { 3 } else { 1 }..];
+    }
+    plain.push_str(rest);
+    Cow::Owned(plain)
 }
 
 /// The same with its query parameters in order; `None` where they are.
@@ -325,6 +363,18 @@ mod tests {
         assert_eq!(Tag::uri("/a?b=2&a=1&b=1"), Tag::uri("/a?a=1&b=1&b=2"));
         assert_ne!(Tag::uri("/a?a=1"), Tag::uri("/a?a=1&a=1"));
         assert_ne!(Tag::uri("/a?"), Tag::uri("/a"));
+    }
+
+    #[test]
+    fn an_escape_that_means_nothing_makes_no_other_tag() {
+        assert_eq!(Tag::uri("/teams/%37?%61=1"), Tag::uri("/teams/7?a=1"));
+        assert_eq!(Tag::path("/d%6Fcs"), Tag::path("/docs"));
+        assert!(Tag::of_target("/d%6fcs/x?y").any(|tag| tag == Tag::path("/docs")));
+        assert_eq!(Tag::uri("/a%2fb"), Tag::uri("/a%2Fb"));
+        assert_ne!(Tag::uri("/a%2fb"), Tag::uri("/a/b"), "another path");
+        for odd in ["%", "/%", "/%4", "/%zz", "/%é", "%%37"] {
+            assert!(Tag::of_target(odd).count() > 1, "{odd}");
+        }
     }
 
     #[test]
