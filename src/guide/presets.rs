@@ -63,7 +63,7 @@
 //! |---|---|
 //! | 200 | kept for the layer's lifetime |
 //! | another status | kept if [`ttl_for`](crate::CacheLayer::ttl_for) or the response gives it a lifetime; 1xx, 206 and 304 never |
-//! | [`CacheHints`](crate::CacheHints) | obeyed before all else: lifetime, tags, `no_store` |
+//! | [`CacheHints`](crate::CacheHints) | obeyed before `Cache-Control`, but for its `no-store` and, in a shared layer, `private`: lifetime, tags, `no_store` |
 //! | `Cache-Control: no-store`, `no-cache` | not kept; a lifetime in `CacheHints` overrides `no-cache` |
 //! | `Cache-Control: private` | not kept in shared layers, kept in a `user_cache` |
 //! | `Cache-Control: s-maxage` | the lifetime in shared layers |

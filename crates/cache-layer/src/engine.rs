@@ -48,7 +48,8 @@ pub(crate) type FlightKey = (Key, u64);
 /// The core that all layers and handles made from it share; cheap to clone.
 ///
 /// There are no globals: a process may have as many as it wants, and each test its own. It is made without a runtime;
-/// only a background fill needs one.
+/// what waits needs one, with its timer: a request for another's handler, a store that does not answer at once, a
+/// background fill.
 #[derive(Clone)]
 pub struct Engine(Arc<Core>);
 

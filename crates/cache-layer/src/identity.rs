@@ -69,7 +69,9 @@ impl From<Option<Identity>> for Verdict {
 ///
 /// A hit answers without the handler, and so without the handler's own check of the credential. What this returns is
 /// therefore the only check there is: it must refuse a credential that is forged, expired or revoked, on every
-/// request. Its cost is added to every request of the layer.
+/// request. Its cost is added to every request that may use the layer (one that may not, a POST say, goes to the handler
+/// unasked), and its time is limited by the layer's [`wait`](crate::CacheLayer::wait), after which the request goes to the
+/// handler too. An identity with an empty name is none.
 ///
 /// Closures that take `&Parts` and return a future implement it, as does `from_extractor` (feature `axum`) for any
 /// axum extractor with the state that it needs.
