@@ -50,7 +50,7 @@
 //!
 //! | Feature | Default | Adds |
 //! |---|---|---|
-//! | `axum` | on | [`from_extractor`], [`CacheHints`] as a part of axum's responses, and the URI that the client sent where a router is nested (`OriginalUri`) |
+//! | `axum` | on | [`from_extractor`], [`CacheHints`] as a part of axum's responses, [`Error`] as one, and the URI that the client sent where a router is nested (`OriginalUri`) |
 //!
 //! Without it the layers serve any tower service over `http` types. What waits (for another's handler, for a store,
 //! in the background) runs on tokio, with its timer.

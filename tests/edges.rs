@@ -225,3 +225,28 @@ async fn an_escaped_path_is_forgotten_by_its_plain_name() {
     larder.invalidate_prefix("/t%65ams").await.unwrap();
     assert_eq!(see(&app, "/teams/%37").await, pair("MISS", 3));
 }
+
+/// A handler that varies by what it did not get to see made one answer for all: that is said, and not kept.
+#[tokio::test(start_paused = true)]
+async fn what_varies_by_a_hidden_header_is_not_kept() {
+    let (larder, _) = fake();
+    let tenant = |request: http::Request<axum::body::Body>| async move {
+        let tenant = header(request.headers(), "x-tenant").to_owned();
+        response(200, &[("vary", "x-tenant")], tenant)
+    };
+    let hidden = app(&larder.hot_cache("hidden"), tenant);
+    let shown = app(&larder.hot_cache("shown").pass_header("x-tenant"), tenant);
+    for name in ["a", "b", "a"] {
+        let answer = ask(&hidden, get_with("/", "x-tenant", name)).await;
+        assert!(
+            cache_status(&answer).contains("detail=hidden_vary"),
+            "{}",
+            cache_status(&answer)
+        );
+        assert_eq!(
+            text(ask(&shown, get_with("/", "x-tenant", name)).await).await,
+            name
+        );
+    }
+    assert_eq!(x_cache(&ask(&shown, get_with("/", "x-tenant", "b")).await), "HIT");
+}

@@ -62,6 +62,7 @@ const UNCACHEABLE: &[&str] = &[
     "no_cache",
     "no_lifetime",
     "vary_star",
+    "hidden_vary",
     "too_large",
     "streaming",
     "incomplete",

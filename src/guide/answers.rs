@@ -79,6 +79,7 @@
 //! | `no_cache` | it says `no-cache` | for clients alone it need not be said; else a lifetime in [`CacheHints`](crate::CacheHints) |
 //! | `no_lifetime` | its lifetime is zero, or shorter than its `Age` | a longer one, if it is to be kept |
 //! | `vary_star` | `Vary: *` | name the headers |
+//! | `hidden_vary` | `Vary` names a header that was [hidden](super::presets) from the handler | let it see the header: `key_header`, `pass_header`, or `UnkeyedHeaders::Pass` |
 //! | `too_large` | more than [`max_body`](crate::CacheLayer::max_body), or than the store gives to one entry | raise it, or [the memory](crate::MemoryStore::with_capacity) |
 //! | `streaming` | an event stream, another protocol, trailers | nothing |
 //! | `incomplete` | the body failed, or was not as long as it said | mend the handler |

@@ -18,7 +18,7 @@ use crate::cached::Cached;
 use crate::engine::{Flight, FlightKey};
 use crate::freshness::{self, Load};
 use crate::headers;
-use crate::hide::hide;
+use crate::hide::{hide, varies_by_hidden};
 use crate::hints::CacheHints;
 use crate::metrics::rare;
 use crate::read::{length, read};
@@ -221,6 +221,9 @@ impl Making {
         let mut tags = self.tags.clone();
         tags.extend(admitted.hints.tags);
         let names = key::varied_by(&parts.headers, policy);
+        if varies_by_hidden(&names, policy) {
+            return Err(UncacheableReason::HiddenVary);
+        }
         let key = if names.is_empty() {
             self.fill.primary.clone()
         } else {

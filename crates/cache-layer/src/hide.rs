@@ -33,6 +33,15 @@ pub(crate) fn hide<B>(request: &mut Request<B>, policy: &Policy, verified: bool)
     hidden
 }
 
+/// Whether a response says that it varies by a header that the policy hides: its handler, or a layer within, reads what it
+/// did not get to see.
+pub(crate) fn varies_by_hidden(names: &[HeaderName], policy: &Policy) -> bool {
+    let is_credential = |name: &HeaderName| name == header::COOKIE || name == header::AUTHORIZATION;
+    names
+        .iter()
+        .any(|name| !is_credential(name) && !is_visible(name, policy, true))
+}
+
 fn is_visible(name: &HeaderName, policy: &Policy, verified: bool) -> bool {
     if policy.key_headers.contains(name) {
         return true;

@@ -190,6 +190,8 @@ pub enum UncacheableReason {
     NoLifetime,
     /// It varies by something that no request header shows: `Vary: *`.
     VaryStar,
+    /// It varies by a header that was hidden from its handler, which so made one answer for all of that header's values.
+    HiddenVary,
     /// Its body is larger than the layer keeps.
     TooLarge,
     /// It is an event stream, switches protocols, or ends with trailers.
@@ -216,6 +218,7 @@ impl UncacheableReason {
             Self::NoCache => "no_cache",
             Self::NoLifetime => "no_lifetime",
             Self::VaryStar => "vary_star",
+            Self::HiddenVary => "hidden_vary",
             Self::TooLarge => "too_large",
             Self::Streaming => "streaming",
             Self::Incomplete => "incomplete",
