@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_cache_layer::{CacheLayer, Engine, Identify, Limits, PerIdentity, PresetTtls, Switch};
+use larder_cache_layer::{CacheLayer, Engine, Identify, Limits, PerIdentity, PresetTtls, Profile, Switch};
 use larder_store::{Clock, MemoryStore, Size, Store, Strength, Tag};
 
 use crate::config::Config;
@@ -130,6 +130,13 @@ impl Larder {
         self.engine.cache(name)
     }
 
+    /// A shared cache in front of an origin that it knows nothing of, by RFC 9111. See
+    /// [the gateway](crate::guide::gateway).
+    #[track_caller]
+    pub fn gateway_cache(&self, name: impl Into<Arc<str>>, profile: Profile) -> CacheLayer {
+        self.engine.gateway_cache(name, profile)
+    }
+
     /// Forgets all entries that carry `tag`. Complete when it returns: no request that arrives later, here, is answered
     /// with what was made before.
     ///
@@ -191,7 +198,10 @@ impl Larder {
     /// # Errors
     /// When the store failed: it is unknown whether the entries were forgotten.
     pub async fn invalidate_uri(&self, path_and_query: &str) -> Result<Invalidated, Error> {
-        self.forget(&[Tag::uri(path_and_query)]).await
+        // What answers it may have been made for another query of its path (`No-Vary-Search`).
+        let path = path_and_query.split('?').next().unwrap_or_default();
+        self.forget(&[Tag::uri(path_and_query), Tag::all_searches(path)])
+            .await
     }
 
     /// Forgets all entries of one identity: after a logout, or a change of role.

@@ -67,8 +67,8 @@ pub use larder::{Builder, Invalidated, Larder};
 pub use larder_cache_layer::from_extractor;
 pub use larder_cache_layer::{
     Body, BypassReason, Cache, CacheHints, CacheLayer, ClientCaching, Engine, Identify, Identity, Limits,
-    MissReason, Outcome, PerIdentity, Preset, PresetTtls, QueryKey, RequestView, ResponseFuture, Scope,
-    Shared, Switch, UncacheableReason, UnkeyedHeaders, Verdict,
+    MissReason, Outcome, PerIdentity, Preset, PresetTtls, Profile, QueryKey, RequestView, ResponseFuture,
+    Scope, Shared, Switch, UncacheableReason, UnkeyedHeaders, Verdict,
 };
 pub use larder_etag as etag;
 pub use larder_store as store;

@@ -20,7 +20,7 @@ use axum::response::{AppendHeaders, IntoResponse};
 use axum::routing::{any, get as route_get};
 use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode, Uri};
-use larder::{Identity, Larder, QueryKey};
+use larder::{Identity, Larder, Profile, QueryKey};
 use support::{
     Calls, Connection, Gate, get, get_with, is_pending, next_data, read, request, send, serve, soon,
 };
@@ -72,7 +72,10 @@ async fn mirror(request: Request) -> impl IntoResponse {
         .map(|(name, value)| format!("{name}: {value:?}"))
         .collect();
     headers.sort_unstable();
-    let varies = AppendHeaders([("vary", "accept, accept-charset, accept-encoding, accept-language")]);
+    let varies = AppendHeaders([
+        ("vary", "accept, accept-charset, accept-encoding, accept-language"),
+        ("cache-control", "max-age=60"),
+    ]);
     (
         varies,
         format!(
@@ -85,7 +88,7 @@ async fn mirror(request: Request) -> impl IntoResponse {
 }
 
 /// Targets that are not the same, and must not be taken for the same.
-const TARGETS: [&str; 62] = [
+const TARGETS: [&str; 66] = [
     "/",
     "/a",
     "/A",
@@ -141,6 +144,10 @@ const TARGETS: [&str; 62] = [
     "/a?b=1%00",
     "/a?b=1%1e",
     "/a?b=1%0a",
+    "/a?b=1%1fc=2",
+    "/a?b=1%1ec=2",
+    "/a?b=c=",
+    "/a?b%3Dc=",
     "/a?%ff=1",
     "/a?%fe=1",
     "http://one.example/a",
@@ -247,6 +254,11 @@ async fn no_request_changes_what_another_is_answered() {
         Router::new().fallback_service(larder().static_cache("around").layer(routes))
     })
     .await;
+    nobody_is_misled(|| {
+        let layer = larder().gateway_cache("gateway", Profile::Safe);
+        Router::new().fallback(mirror).layer(layer.x_cache_header(true))
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -262,6 +274,13 @@ async fn nor_where_parameters_are_ignored() {
         Router::new()
             .fallback(mirror)
             .layer(larder().hot_cache("only").query(only))
+    })
+    .await;
+    nobody_is_misled(|| {
+        let layer = larder().gateway_cache("gateway", Profile::Safe);
+        Router::new()
+            .fallback(mirror)
+            .layer(layer.ignore_query(["b"]).x_cache_header(true))
     })
     .await;
 }
@@ -632,6 +651,44 @@ async fn those_who_wait_get_their_own_variant() {
     assert_eq!(calls.count(), 3);
 }
 
+/// A key that cannot be written must not become one that all such requests share.
+#[tokio::test]
+async fn those_who_wait_wait_for_their_own_query() {
+    let (gate, calls) = (Gate::new(), Calls::default());
+    let (at, runs) = (gate.clone(), calls.clone());
+    let handler = move |uri: Uri| {
+        runs.next();
+        let gate = at.clone();
+        async move {
+            gate.pass().await;
+            uri.to_string()
+        }
+    };
+    let layers = [
+        larder().hot_cache("app"),
+        larder().gateway_cache("safe", Profile::Safe),
+        larder().gateway_cache("rfc", Profile::Rfc),
+    ];
+    let targets = ["/?a=%1E", "/?b=%1E", "/?a=%1F", "/?a=%00", "/?a=b=", "/?a%3Db="];
+    for (nth, layer) in layers.into_iter().enumerate() {
+        let app = Router::new().route("/", route_get(handler.clone()).layer(layer));
+        let all: Vec<Pending> = targets
+            .iter()
+            .map(|target| {
+                let (app, request) = (app.clone(), get_with(target, &[]));
+                let mut pending: Pending = Box::pin(async move { app.oneshot(request).await.unwrap() });
+                assert!(is_pending(&mut pending));
+                pending
+            })
+            .collect();
+        assert_eq!(calls.count(), targets.len() * (nth + 1));
+        gate.open(targets.len());
+        for (pending, target) in all.into_iter().zip(targets) {
+            assert_eq!(read(soon(pending).await).await.text(), target);
+        }
+    }
+}
+
 #[tokio::test]
 async fn those_who_wait_wait_for_their_own_identity() {
     let (gate, calls) = (Gate::new(), Calls::default());
@@ -872,5 +929,72 @@ async fn headers_of_the_cache_are_the_caches() {
             ("", ""),
             "{x_cache}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_is_no_text_is_nobodys() {
+    let app = Router::new().fallback(mirror).layer(larder().hot_cache("host"));
+    for host in [&b"evil\xe9"[..], b"\xff"] {
+        let mut odd = get_with("/", &[]);
+        odd.headers_mut()
+            .insert("host", http::HeaderValue::from_bytes(host).unwrap());
+        let answer = send(&app, odd).await;
+        assert_eq!(answer.became(), "BYPASS host");
+        assert!(answer.text().contains("host"));
+    }
+    let none = get(&app, "/").await;
+    assert_eq!((none.x_cache(), none.text().contains("host")), ("MISS", false));
+}
+
+/// A refusal of what one request asks beside its target is for that request, whatever lifetime it has.
+#[tokio::test]
+async fn an_answer_to_what_one_request_asks_is_not_kept() {
+    for status in [412, 416, 417] {
+        let status = StatusCode::from_u16(status).unwrap();
+        let layer = larder()
+            .hot_cache("page")
+            .ttl_for(status, Duration::from_secs(60));
+        let refuse = move || async move { (status, [("cache-control", "max-age=60")]) };
+        let app = Router::new().route("/", route_get(refuse).layer(layer));
+        for _ in 0..2 {
+            assert_eq!(get(&app, "/").await.became(), "MISS status", "{status}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_the_cache_says_of_itself_never_names_the_key_and_can_be_silenced() {
+    let app = Router::new()
+        .fallback(|| async { "x" })
+        .layer(larder().hot_cache("loud"));
+    for lines in [
+        &[][..],
+        &[],
+        &[("range", "bytes=0-0")],
+        &[("authorization", "secret")],
+    ] {
+        let answer = send(&app, get_with("/secret?token=1", lines)).await;
+        let said = answer.cache_status();
+        assert!(said.starts_with("larder; "), "{said}");
+        assert!(!said.contains("key") && !said.contains("secret"), "{said}");
+    }
+    let silent = larder()
+        .hot_cache("silent")
+        .cache_status_header(false)
+        .x_cache_header(false)
+        .x_cache_age_header(false)
+        .age_header(false);
+    let app = Router::new().fallback(|| async { "x" }).layer(silent);
+    for lines in [
+        &[][..],
+        &[],
+        &[("range", "bytes=0-0")],
+        &[("authorization", "secret")],
+    ] {
+        let answer = send(&app, get_with("/", lines)).await;
+        for name in ["cache-status", "x-cache", "x-cache-age", "age"] {
+            assert_eq!(answer.header(name), "", "{lines:?}");
+        }
     }
 }

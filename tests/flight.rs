@@ -569,3 +569,62 @@ async fn the_error_of_a_service_is_passed_through_and_the_waiters_go_on() {
     assert!(began.elapsed() < WORK * 2, "{:?}", began.elapsed());
     assert_no_flights(&larder);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_takes_longer_than_it_is_fresh_is_for_all_who_waited() {
+    let (larder, clock) = fake();
+    let runs = Count::default();
+    let (sender, body) = frames();
+    let first = std::sync::Arc::new(std::sync::Mutex::new(Some(body)));
+    let count = runs.clone();
+    let handler = move |_| {
+        let body = first
+            .lock()
+            .unwrap()
+            .take()
+            .unwrap_or_else(|| Body::from("again"));
+        count.add();
+        std::future::ready(Response::new(body))
+    };
+    let app = app(&larder.cache("slow").ttl(Duration::from_secs(1)), handler);
+    let leads = ask(&app, get("/")).await;
+    let waits = [spawn(&app, get("/")), spawn(&app, get("/"))];
+    settle().await;
+    clock.advance(Duration::from_secs(2));
+    sender.send(Ok(http_body::Frame::data("slow".into()))).unwrap();
+    drop(sender);
+    assert_eq!(text(leads).await, "slow");
+    for answer in waits {
+        assert_eq!(text(answer.await.unwrap().unwrap()).await, "slow");
+    }
+    assert_eq!(runs.get(), 1);
+    assert_no_flights(&larder);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_what_was_too_large_where_it_answers_more_queries_than_one() {
+    let (larder, _) = fake();
+    let (runs, gate) = (Count::default(), Gate::default());
+    gate.open();
+    let (count, open) = (runs.clone(), gate.clone());
+    let handler = move |_| {
+        count.add();
+        let open = open.clone();
+        async move {
+            open.pass().await;
+            let headers = [("cache-control", "max-age=60"), ("no-vary-search", "params")];
+            response(200, &headers, chunks(["more than that"]))
+        }
+    };
+    let layer = larder.gateway_cache("large", larder::Profile::Safe).max_body(3);
+    let app = app(&layer, handler);
+    text(ask(&app, get("/?a")).await).await;
+    gate.close();
+    let all = [spawn(&app, get("/?a")), spawn(&app, get("/?a"))];
+    settle().await;
+    assert_eq!(runs.get(), 3);
+    gate.open();
+    for answer in all {
+        text(answer.await.unwrap().unwrap()).await;
+    }
+}

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use http::{Request, Response};
-use larder::{CacheLayer, Identity, Larder, MemoryStore, Tag};
+use larder::{CacheLayer, Identity, Larder, MemoryStore, Profile, Tag};
 use larder_testkit::{Call, FailingStore, Mode};
 use metrics_util::MetricKind;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
@@ -17,7 +17,7 @@ use support_flows::*;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// The layers of this suite, and `-` for what belongs to none.
-const CACHES: &[&str] = &["shared", "user", "small"];
+const CACHES: &[&str] = &["shared", "user", "small", "gateway"];
 const TIERS: &[&str] = &["l1"];
 
 /// A metric and the values that each of its labels may have.
@@ -39,6 +39,7 @@ const OUTCOMES: &[&str] = &[
     "miss",
     "bypass",
     "uncacheable",
+    "unsatisfied",
 ];
 const BYPASSES: &[&str] = &[
     "method",
@@ -48,6 +49,7 @@ const BYPASSES: &[&str] = &[
     "cookie",
     "no_identity",
     "range",
+    "no_store",
     "body",
     "upgrade",
     "host",
@@ -59,13 +61,17 @@ const UNCACHEABLE: &[&str] = &[
     "set_cookie",
     "private",
     "no_store",
+    "authorization",
     "no_cache",
     "no_lifetime",
     "vary_star",
+    "groups",
     "hidden_vary",
     "too_large",
     "streaming",
     "incomplete",
+    "validator",
+    "head",
     "hint",
     "stamp",
     "store_error",
@@ -109,7 +115,10 @@ const DECLARED: &[Declared] = &[
         "larder_cache_miss_total",
         &[
             ("cache", CACHES),
-            ("reason", &["absent", "expired", "tag", "vary", "tier_error"]),
+            (
+                "reason",
+                &["absent", "expired", "tag", "vary", "request", "tier_error"],
+            ),
         ],
     ),
     Declared(
@@ -339,6 +348,39 @@ impl Drive {
         self.larder.idle().await;
     }
 
+    /// What only a layer in front of an origin does: it validates, and obeys what a request asks for.
+    async fn gateway(&mut self) {
+        let origin = |request: Request<Body>| async move {
+            let known = request
+                .headers()
+                .get("if-none-match")
+                .is_some_and(|tag| tag == "\"a\"");
+            let headers = [("etag", "\"a\""), ("cache-control", "max-age=10")];
+            match request.method().as_str() {
+                "HEAD" => response(200, &[("etag", "\"b\""), headers[1]], ""),
+                _ => response(if known { 304 } else { 200 }, &headers, ""),
+            }
+        };
+        let gateway = app(&self.larder.gateway_cache("gateway", Profile::Rfc), origin);
+        for (method, directives) in [
+            ("GET", "only-if-cached"),
+            ("GET", "no-store"),
+            ("GET", "max-age=100"),
+            ("GET", "no-cache"),
+            ("HEAD", "no-cache"),
+            ("POST", ""),
+        ] {
+            self.requests += 1;
+            let mut request = get_with("/secret-path", "cache-control", directives);
+            *request.method_mut() = method.parse().unwrap();
+            text(ask(&gateway, request).await).await;
+            self.clock.advance(SECOND);
+        }
+        self.requests += 1;
+        let request = get_with("/secret-path/own", "authorization", "secret-user");
+        text(ask(&gateway, request).await).await;
+    }
+
     /// Invalidations, one of them while a fill is under way.
     async fn invalidations(&mut self) {
         assert_eq!(self.see("/forgotten").await, "MISS");
@@ -464,6 +506,7 @@ async fn drive() -> (Seen, usize) {
     drive.plain().await;
     drive.flights().await;
     drive.stale().await;
+    drive.gateway().await;
     drive.invalidations().await;
     drive.stores().await;
     (seen_by(&snapshotter), drive.requests)
@@ -533,12 +576,14 @@ const PATHS: &[(&str, &str, &[&str])] = &[
             "miss",
             "bypass",
             "uncacheable",
+            "revalidated",
+            "unsatisfied",
         ],
     ),
     (
         "larder_cache_miss_total",
         "reason",
-        &["absent", "expired", "tag", "vary", "tier_error"],
+        &["absent", "expired", "tag", "vary", "request", "tier_error"],
     ),
     (
         "larder_cache_bypass_total",
@@ -550,12 +595,21 @@ const PATHS: &[(&str, &str, &[&str])] = &[
             "no_identity",
             "range",
             "upgrade",
+            "method",
+            "no_store",
         ],
     ),
     (
         "larder_cache_uncacheable_total",
         "reason",
-        &["no_store", "stamp", "store_error", "too_large"],
+        &[
+            "no_store",
+            "stamp",
+            "store_error",
+            "too_large",
+            "authorization",
+            "head",
+        ],
     ),
     (
         "larder_cache_conditional_total",

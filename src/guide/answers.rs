@@ -28,7 +28,8 @@
 //! | `uncacheable` | `MISS` | `fwd=…; fwd-status=N; detail=…` | the handler ran, and its answer could not be kept: [why](#why-an-answer-was-not-kept-uncacheablereason) |
 //! | `bypass` | `BYPASS` | `fwd=…; detail=…` | the cache had no part: [why](#why-the-cache-had-no-part-bypassreason) |
 //! | `hit_l2` | `HIT` | - | not in this version: there is no store behind the memory |
-//! | `revalidated` | `REVALIDATED` | - | not in this version: handlers are not asked with conditions |
+//! | `revalidated` | `REVALIDATED` | `fwd=stale; fwd-status=304; stored; ttl=S` | the origin said that the stored answer is still the one; a [gateway](super::gateway) asks so |
+//! | `unsatisfied` | `MISS` | `detail=only_if_cached` | 504: the request wanted nothing but what is stored, and there was nothing |
 //!
 //! A body of unknown length is on its way before it is known whether it can be kept: its answer says `MISS` without
 //! `stored`. If it is too large or fails, `larder_cache_uncacheable_total` says so.
@@ -43,12 +44,13 @@
 //! | `expired` | `fwd=stale` | past its lifetime and windows | a longer [lifetime](super::freshness), or `stale_while_revalidate` |
 //! | `tag` | `fwd=stale; detail=tag` | one of its tags was forgotten | narrower tags |
 //! | `vary` | `fwd=vary-miss` | there are entries for other values of the headers in `Vary` | vary by fewer headers, or by fewer values of them |
+//! | `request` | `fwd=request` | there is an entry, and the request's `Cache-Control` asked for a younger one | [`request_directives`](crate::CacheLayer::request_directives) off |
 //! | `tier_error` | `fwd=bypass; detail=tier_error` | the store failed | look at `larder_backend_errors_total`; the embedded store does not fail |
 //!
 //! # Why the cache had no part: `BypassReason`
 //!
 //! `detail` of `Cache-Status`, and the label `reason` of `larder_cache_bypass_total`. `fwd` is `bypass`, for `method` it
-//! is `method` (without a `detail`), for `head` and `range` it is `uri-miss`.
+//! is `method` (without a `detail`), for `head` and `range` it is `uri-miss`, for `no_store` it is `request`.
 //!
 //! | Word | Means | What to do |
 //! |---|---|---|
@@ -59,6 +61,7 @@
 //! | `identity_header` | another header that names a user, in a shared layer | the same |
 //! | `cookie` | `Cookie` in a shared layer | [`ignore_cookies`](crate::CacheLayer::ignore_cookies) if the answer does not depend on it, or a `user_cache` |
 //! | `no_identity` | the identity was refused, or there is none | see [verdicts](super::identity#user_cache) |
+//! | `no_store` | the request says that no answer to it may be kept, and nothing was | nothing |
 //! | `body` | the request has a body | do not send one with GET |
 //! | `upgrade` | another protocol is asked for | nothing |
 //! | `host` | not one of the layer's hosts, or two of them | name it in [`hosts`](crate::CacheLayer::hosts) if it is yours, with its port |
@@ -76,13 +79,17 @@
 //! | `set_cookie` | it sets a cookie | set it in a layer outside the cache, or on another route |
 //! | `private` | it says `private` in a shared layer | a `user_cache`, or do not say it |
 //! | `no_store` | it says `no-store` | nothing, if it is meant |
-//! | `no_cache` | it says `no-cache` | for clients alone it need not be said; else a lifetime in [`CacheHints`](crate::CacheHints) |
+//! | `authorization` | its request had `Authorization`, and it says none of `public`, `s-maxage`, `must-revalidate` | say one of them, if it is for all |
+//! | `no_cache` | it says `no-cache`, and is not [validated](crate::CacheLayer::revalidate) or has no validator | for clients alone it need not be said; else a lifetime in [`CacheHints`](crate::CacheHints) |
 //! | `no_lifetime` | its lifetime is zero, or shorter than its `Age` | a longer one, if it is to be kept |
 //! | `vary_star` | `Vary: *` | name the headers |
+//! | `groups` | it names more than 64 [cache groups](super::gateway) | name fewer |
 //! | `hidden_vary` | `Vary` names a header that was [hidden](super::presets) from the handler | let it see the header: `key_header`, `pass_header`, or `UnkeyedHeaders::Pass` |
 //! | `too_large` | more than [`max_body`](crate::CacheLayer::max_body), or than the store gives to one entry | raise it, or [the memory](crate::MemoryStore::with_capacity) |
 //! | `streaming` | an event stream, another protocol, trailers | nothing |
 //! | `incomplete` | the body failed, or was not as long as it said | mend the handler |
+//! | `validator` | a 304 that names another validator than the one it was asked about (RFC 9111 §4.3.4) | mend the origin |
+//! | `head` | it answers a HEAD, and nothing that is stored could be updated by it | nothing |
 //! | `hint` | [`CacheHints::no_store`](crate::CacheHints::no_store) | nothing |
 //! | `stamp` | one of its tags was forgotten while the handler ran | nothing: the next request fills it. If it is frequent, narrower tags |
 //! | `store_error` | the store failed | look at `larder_backend_errors_total` |

@@ -10,12 +10,14 @@
 //! | [`answers`] | what do the headers say, and what is to be done about each reason? |
 //! | [`layers`] | where does the cache go among sessions, CORS, compression, tracing and timeouts? |
 //! | [`testing`] | how is a cached service tested without sleeping? |
+//! | [`gateway`] | how is Larder a shared cache in front of any origin, by RFC 9111? |
 //! | [`configuration`] | which variables of the environment count? |
 //! | [`metrics`] | which metrics are there, and what do they mean? |
 
 pub mod answers;
 pub mod configuration;
 pub mod freshness;
+pub mod gateway;
 pub mod identity;
 pub mod invalidation;
 pub mod keys;

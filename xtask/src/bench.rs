@@ -6,14 +6,20 @@ use crate::failure::{Failure, Outcome, While};
 use crate::metadata::Metadata;
 use crate::program;
 
-/// What builds it. Two programs: the second counts allocations, beside the first.
-const BUILD: &[&str] = &["build", "--package", "larder-peers", "--profile", "peers"];
+/// What builds it, and the gateway beside it: by itself, so that no other's features are in it.
+const BUILDS: [&[&str]; 2] = [
+    // Two programs: the second counts allocations.
+    &["build", "--package", "larder-peers", "--profile", "peers"],
+    &["build", "--package", "gateway", "--profile", "peers"],
+];
 
 /// What is measured where nothing else is asked for: all of the tables.
-const TABLES: [&str; 3] = ["in-process", "callgrind", "loopback"];
+const TABLES: [&str; 4] = ["in-process", "callgrind", "loopback", "gateway"];
 
 pub(crate) fn command(arguments: &[String]) -> Outcome<ExitCode> {
-    run(program::cargo(BUILD))?;
+    for build in BUILDS {
+        run(program::cargo(build))?;
+    }
     let peers = Metadata::load()?.target.join("peers").join("larder-peers");
     let all = TABLES.map(|table| vec![table.to_owned()]);
     let asked = [arguments.to_vec()];

@@ -6,11 +6,11 @@ use crate::failure::Outcome;
 use crate::metadata::Metadata;
 use crate::run::Run;
 use crate::step::Step;
-use crate::{examples, flag, packages, program, suites, toolchain, tools};
+use crate::{examples, flag, fuzz, packages, program, suites, toolchain, tools};
 
 pub(crate) fn command(arguments: &[String]) -> Outcome<ExitCode> {
     flag(arguments, "")?;
-    tools::ensure()?;
+    tools::ensure(tools::TESTS)?;
     toolchain::ensure()?;
     let metadata = Metadata::load()?;
     let mut run = Run::new()?;
@@ -30,7 +30,7 @@ pub(crate) fn command(arguments: &[String]) -> Outcome<ExitCode> {
 }
 
 /// What can be said of the text without running it.
-fn style() -> [Step; 4] {
+fn style() -> [Step; 5] {
     let clippy = [
         "clippy",
         "--workspace",
@@ -43,6 +43,7 @@ fn style() -> [Step; 4] {
     let docs = ["doc", "--workspace", "--all-features", "--no-deps"];
     [
         Step::cargo("format", 30, &["fmt", "--all", "--check"]),
+        fuzz::format(),
         Step::new("picture", 10, program::this(&["picture", "--check"])),
         Step::cargo("clippy", 600, &clippy),
         Step::cargo("docs", 300, &docs).env("RUSTDOCFLAGS", "-D warnings"),

@@ -1,4 +1,4 @@
-//! The examples, started for real: each must listen, and answer one request with `200`.
+//! The examples, started for real: each must listen, and answer one request as it should.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -12,19 +12,59 @@ use crate::metadata::Metadata;
 use crate::step::Step;
 use crate::{flag, program};
 
-/// An example and the path that is asked of it.
+/// An example, and what is asked of it.
 struct Example {
     package: &'static str,
     name: &'static str,
+    kind: Kind,
+    /// What it is told beside `--listen ADDRESS:PORT`, which each takes.
+    arguments: &'static [&'static str],
     path: &'static str,
+    status: &'static str,
 }
 
-/// Each takes `--listen ADDRESS:PORT`.
-const EXAMPLES: &[Example] = &[Example {
-    package: "larder",
-    name: "quickstart",
-    path: "/api/v1/ratings",
-}];
+/// Where cargo finds the program of an example, and puts it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Example,
+    Binary,
+}
+
+impl Kind {
+    const fn flag(self) -> &'static str {
+        match self {
+            Self::Example => "--example",
+            Self::Binary => "--bin",
+        }
+    }
+
+    const fn folder(self) -> &'static str {
+        match self {
+            Self::Example => "debug/examples",
+            Self::Binary => "debug",
+        }
+    }
+}
+
+const EXAMPLES: &[Example] = &[
+    Example {
+        package: "larder",
+        name: "quickstart",
+        kind: Kind::Example,
+        arguments: &[],
+        path: "/api/v1/ratings",
+        status: "200",
+    },
+    Example {
+        package: "gateway",
+        name: "gateway",
+        kind: Kind::Binary,
+        // Nobody can listen there, so that it has to answer by itself.
+        arguments: &["--origin", "http://127.0.0.1:0", "--quiet"],
+        path: "/",
+        status: "502",
+    },
+];
 
 /// How long an example may take until it listens, and to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -38,9 +78,9 @@ pub(crate) fn command(arguments: &[String]) -> Outcome<ExitCode> {
     let metadata = Metadata::load()?;
     for example in EXAMPLES {
         build(&metadata, example)?;
-        let program = metadata.target.join("debug/examples").join(example.name);
-        let status = ask(&program, example.path)?;
-        if !status.starts_with("HTTP/1.1 200") {
+        let folder = metadata.target.join(example.kind.folder());
+        let status = ask(&folder.join(example.name), example.arguments, example.path)?;
+        if !status.starts_with(&format!("HTTP/1.1 {} ", example.status)) {
             return Err(Failure::new(format!(
                 "the example `{}` answered {} with {status:?}",
                 example.name, example.path
@@ -52,16 +92,20 @@ pub(crate) fn command(arguments: &[String]) -> Outcome<ExitCode> {
 }
 
 fn build(metadata: &Metadata, example: &Example) -> Outcome {
-    let Example { package, name, .. } = example;
-    let there = metadata
-        .package(package)
-        .is_some_and(|package| package.examples.iter().any(|there| there == name));
+    let Example {
+        package, name, kind, ..
+    } = example;
+    let there = metadata.package(package).is_some_and(|package| match kind {
+        Kind::Example => package.examples.iter().any(|there| there == name),
+        // A package has a program of its own name, or cargo says so below.
+        Kind::Binary => true,
+    });
     if !there {
         return Err(Failure::new(format!(
             "{package} has no example `{name}`: add it, or take it off the table in xtask/src/examples.rs"
         )));
     }
-    let mut command = program::cargo(&["build", "--package", package, "--all-features", "--example", name]);
+    let mut command = program::cargo(&["build", "--package", package, "--all-features", kind.flag(), name]);
     let status = command
         .status()
         .or_fail(|| format!("cannot build the example `{name}`"))?;
@@ -73,11 +117,11 @@ fn build(metadata: &Metadata, example: &Example) -> Outcome {
 }
 
 /// Starts the program, asks it for `path`, and returns the status line. The program is killed in any case.
-fn ask(program: &Path, path: &str) -> Outcome<String> {
+fn ask(program: &Path, arguments: &[&str], path: &str) -> Outcome<String> {
     let shown = program.display();
     let addr = free_address()?;
     let mut command = Command::new(program);
-    command.args(["--listen", &addr.to_string()]);
+    command.args(["--listen", &addr.to_string()]).args(arguments);
     let mut server = Group::spawn(&mut command).or_fail(|| format!("cannot start {shown}"))?;
     let mut stream = connect(&mut server, addr).or_fail(|| format!("{shown} --listen {addr}"))?;
     let doing = || format!("{shown} did not answer GET {path}");
@@ -130,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_program_that_does_not_listen_is_told_from_one_that_is_slow() {
-        let failure = ask(Path::new("/bin/false"), "/").unwrap_err().to_string();
+        let failure = ask(Path::new("/bin/false"), &[], "/").unwrap_err().to_string();
         assert!(
             failure.contains("ended (exit status: 1) before it listened"),
             "{failure}"

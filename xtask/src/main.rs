@@ -3,8 +3,10 @@
 mod bench;
 mod budget;
 mod ci;
+mod defences;
 mod examples;
 mod failure;
+mod fuzz;
 mod graph;
 mod group;
 mod metadata;
@@ -14,6 +16,7 @@ mod packages;
 mod picture;
 mod program;
 mod run;
+mod soak;
 mod source;
 mod step;
 mod suites;
@@ -44,6 +47,12 @@ const COMMANDS: &[Command] = &[
         run: suites::command,
     },
     Command {
+        name: "defences",
+        arguments: "[--list]",
+        purpose: "takes each defence against an attack out of a copy, and demands that its test fails (--list: what they are)",
+        run: defences::command,
+    },
+    Command {
         name: "ci",
         arguments: "",
         purpose: "all that must hold before a merge; the same as .ci/run",
@@ -60,6 +69,18 @@ const COMMANDS: &[Command] = &[
         arguments: "[--check]",
         purpose: "draws crates and modules into ARCHITECTURE.md (--check: fails when that is out of date)",
         run: picture::command,
+    },
+    Command {
+        name: "fuzz",
+        arguments: "[--seconds N] [target…]",
+        purpose: "every fuzz target, or those named, for 20 seconds each or as many as asked for (0: builds them)",
+        run: fuzz::command,
+    },
+    Command {
+        name: "soak",
+        arguments: "[--queries N] [--seconds N]",
+        purpose: "minutes of a flood on the gateway: its memory stays in its bound, the hot set stays (10^6 queries)",
+        run: soak::command,
     },
     Command {
         name: "bench",
@@ -129,7 +150,7 @@ fn help() -> String {
     } in COMMANDS
     {
         let call = format!("{name} {arguments}");
-        help.push_str(&format!("  {call:<20} {purpose}\n"));
+        help.push_str(&format!("  {call:<33} {purpose}\n"));
     }
     help.push_str(
         "\nenvironment:\n  \

@@ -40,14 +40,15 @@ fn module(file: &Path) -> Vec<String> {
 }
 
 fn graph_of(files: &[(Vec<String>, String)]) -> Graph {
-    let programs = |module: &[String]| {
+    // Programs are crates of their own, and what the fuzz targets call is there for tests alone.
+    let beside = |module: &[String]| {
         module
             .first()
-            .is_some_and(|first| first == "bin" || first == "main")
+            .is_some_and(|first| ["bin", "main", "fuzzing"].contains(&first.as_str()))
     };
     let read: Vec<_> = files
         .iter()
-        .filter(|(module, _)| !programs(module))
+        .filter(|(module, _)| !beside(module))
         .map(|(module, text)| (module, paths(module, text)))
         .collect();
     let modules: BTreeSet<&str> = read

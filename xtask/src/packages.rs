@@ -1,5 +1,7 @@
 //! The published crates: each must build alone, and the packages must be fit to upload.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use crate::metadata::Metadata;
 use crate::step::Step;
 
@@ -25,10 +27,19 @@ pub(crate) fn alone(metadata: &Metadata) -> Vec<Step> {
 }
 
 /// Packs every published crate as for an upload, and builds each from nothing but its package.
+///
+/// In a target folder of its own each time: cargo unpacks what depends on each other into its home, in a place that it finds
+/// by the path of that folder, and takes what lies there already for the same version. From an earlier run that is another
+/// text.
 pub(crate) fn packed(metadata: &Metadata) -> Step {
     let names = metadata
         .published()
         .flat_map(|package| ["--package", &package.name]);
     let arguments: Vec<&str> = ["package", "--allow-dirty"].into_iter().chain(names).collect();
-    Step::cargo("packages", 300, &arguments)
+    let all = metadata.target.join("packages");
+    // What an earlier run left; where it cannot be removed it is only in nobody's way.
+    let _ = std::fs::remove_dir_all(&all);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let own = all.join(format!("{}-{}", std::process::id(), now.as_nanos()));
+    Step::cargo("packages", 400, &arguments).env("CARGO_TARGET_DIR", &own.display().to_string())
 }

@@ -33,7 +33,7 @@ const KINDS: [&str; 4] = ["--lib", "--bins", "--tests", "--examples"];
 
 pub(crate) fn command(arguments: &[String]) -> Outcome<ExitCode> {
     let fast = flag(arguments, "--fast")?;
-    tools::ensure()?;
+    tools::ensure(tools::TESTS)?;
     let mut run = Run::new()?;
     perform(&mut run, &Metadata::load()?, fast)?;
     Ok(run.close())

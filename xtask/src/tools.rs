@@ -1,4 +1,4 @@
-//! The programs that the tests start: makes sure they are there.
+//! The programs that commands start: makes sure they are there.
 
 use std::env;
 use std::fs;
@@ -10,8 +10,8 @@ use std::process::Command;
 use crate::failure::{Failure, Outcome, While};
 use crate::program;
 
-/// A program that tests start.
-struct Tool {
+/// A program that commands of this repository start.
+pub(crate) struct Tool {
     /// The names it is looked for on the `PATH`: any of them will do.
     programs: &'static [&'static str],
     /// The package that has it.
@@ -20,7 +20,8 @@ struct Tool {
     named_by: Option<&'static str>,
 }
 
-const TOOLS: &[Tool] = &[
+/// What the tests start.
+pub(crate) const TESTS: &[Tool] = &[
     // The same as in `crates/testkit/src/server/binary.rs`.
     Tool {
         programs: &["redis-server", "valkey-server"],
@@ -35,24 +36,31 @@ const TOOLS: &[Tool] = &[
     },
 ];
 
+/// What builds the fuzz targets: libFuzzer is written in C++.
+pub(crate) const FUZZ: &[Tool] = &[Tool {
+    programs: &["c++"],
+    package: "g++",
+    named_by: None,
+}];
+
 /// Debian asks this file whether a package may start its service.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
 /// Finds the tools, or installs what is missing where that is possible without asking anybody: as root, with `apt-get`.
-pub(crate) fn ensure() -> Outcome {
-    let missing = missing()?;
+pub(crate) fn ensure(tools: &[Tool]) -> Outcome {
+    let missing = missing(tools)?;
     if !missing.is_empty() && is_root() && on_path("apt-get") {
         install(&missing)?;
     }
-    match self::missing()?.first() {
+    match self::missing(tools)?.first() {
         None => Ok(()),
         Some(tool) => Err(Failure::new(tool.advice())),
     }
 }
 
-fn missing() -> Outcome<Vec<&'static Tool>> {
+fn missing(tools: &[Tool]) -> Outcome<Vec<&Tool>> {
     let mut missing = Vec::new();
-    for tool in TOOLS {
+    for tool in tools {
         if !tool.is_there()? {
             missing.push(tool);
         }
@@ -89,7 +97,7 @@ impl Tool {
     }
 }
 
-fn on_path(program: &str) -> bool {
+pub(crate) fn on_path(program: &str) -> bool {
     env::var_os("PATH")
         .is_some_and(|path| env::split_paths(&path).any(|folder| is_program(&folder.join(program))))
 }
@@ -106,7 +114,7 @@ fn is_root() -> bool {
 /// Installs the packages, but leaves no service of theirs running: the tests start servers of their own.
 fn install(missing: &[&Tool]) -> Outcome {
     let packages: Vec<&str> = missing.iter().map(|tool| tool.package).collect();
-    println!("==> installing what the tests need: {}", packages.join(", "));
+    println!("==> installing what is needed: {}", packages.join(", "));
     let served_before = redis_runs();
     let policy = Policy::forbid()?;
     apt(&["update"])?;
@@ -174,12 +182,13 @@ mod tests {
 
     #[test]
     fn a_missing_tool_is_one_line_that_says_what_to_do() {
-        let advice: Vec<String> = TOOLS.iter().map(Tool::advice).collect();
+        let advice: Vec<String> = TESTS.iter().chain(FUZZ).map(Tool::advice).collect();
         assert_eq!(
             advice,
             [
                 "no redis-server or valkey-server found: apt-get install redis-server, or set LARDER_REDIS_SERVER",
                 "no curl found: apt-get install curl",
+                "no c++ found: apt-get install g++",
             ]
         );
     }

@@ -1,4 +1,4 @@
-//! Measures Larder's hit path beside its peers: `in-process`, `callgrind` and `loopback`.
+//! Measures Larder's hit path beside its peers: `in-process`, `callgrind`, `loopback` and `gateway`.
 
 mod commands;
 
@@ -15,9 +15,11 @@ larder-peers COMMAND [--flag value]...
                --size 10240  --only a,b  --hits 2000,12000  --annotate NAME  --lines 40
   loopback     requests per second and server CPU per request on 127.0.0.1 (needs wrk)
                --size 10240  --only a,b  --seconds 3  --rounds 5  --connections 50
+  gateway      the gateway beside nginx and Varnish, answering hits on 127.0.0.1 (needs wrk, nginx and varnish)
+               --size 10240  --seconds 10  --rounds 3  --connections 50  --threads 1
   list         the contenders
 
-`bare` is always measured along, because every ratio is taken to it.";
+`bare` is always measured along, because every ratio is taken to it; that of `gateway` is taken to nginx.";
 
 fn main() -> ExitCode {
     match run() {
@@ -38,9 +40,11 @@ fn run() -> Outcome<()> {
         "in-process" => commands::in_process::run(rest),
         "callgrind" => commands::callgrind::run(rest),
         "loopback" => commands::loopback::run(rest),
-        // The two that the program starts itself with.
+        "gateway" => commands::gateway::run(rest),
+        // Those that the program starts itself with.
         "hits" => commands::hits::run(rest),
         "serve" => commands::serve::run(rest),
+        "serve-bare" => commands::gateway::serve_bare(rest),
         "list" => {
             contenders::all().iter().for_each(|one| println!("{}", one.name));
             Ok(())

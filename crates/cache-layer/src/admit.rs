@@ -6,7 +6,10 @@ use http_body::Body;
 use crate::cache_control::Directives;
 use crate::hints::CacheHints;
 use crate::policy::{Policy, RequestView};
+use crate::rules::SetCookie;
 use crate::status::{BypassReason, UncacheableReason};
+use crate::targeted;
+use crate::wishes::Wishes;
 
 /// A request that may use the cache: what one look at its headers told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,9 +20,32 @@ pub(crate) struct Asked {
     pub(crate) conditional: bool,
     /// It has a `Range`.
     pub(crate) range: bool,
+    /// It has an `Authorization` that was not looked at.
+    pub(crate) authorized: bool,
     /// It accepts a content coding, so that a layer around may encode the body after this one: an `ETag` made here
     /// then names more than one representation, and must be weak (RFC 9110 §8.8.1).
     pub(crate) encodings: bool,
+    /// It may say what it wants of the cache, where that counts: [`Wishes`] has what.
+    pub(crate) wishes: bool,
+}
+
+impl Asked {
+    /// A plain GET that accepts no coding.
+    pub(crate) const GET: Self = Self {
+        head: false,
+        conditional: false,
+        range: false,
+        authorized: false,
+        encodings: false,
+        wishes: false,
+    };
+
+    /// What a request with these headers wants of the cache. Read where it is needed: most say nothing, and a hit is not
+    /// to carry it about.
+    #[inline]
+    pub(crate) fn wishes(&self, headers: &HeaderMap) -> Option<Wishes> {
+        if self.wishes { Wishes::of(headers) } else { None }
+    }
 }
 
 /// Who asks, as far as the answer depends on it.
@@ -79,17 +105,13 @@ const CONDITIONS: [HeaderName; 4] = [
 
 /// One pass over the headers: a look-up of each name of interest would cost more on every hit.
 fn headers(headers: &HeaderMap, policy: &Policy, head: bool) -> Result<Asked, BypassReason> {
-    let mut asked = Asked {
-        head,
-        conditional: false,
-        range: false,
-        encodings: false,
-    };
+    let mut asked = Asked { head, ..Asked::GET };
     let mut hosts = 0;
     for (name, value) in headers {
         // Compared as the names that they are, not as text: a known name is one byte.
         if *name == header::HOST {
-            hosts += 1;
+            // One that is no text is no host (RFC 9110 §7.2), and must not be taken for another that is none.
+            hosts += if value.to_str().is_ok() { 1 } else { 2 };
         } else if *name == header::ACCEPT_ENCODING {
             asked.encodings |= admits_coding(value);
         } else if CONDITIONS.contains(name) {
@@ -102,11 +124,18 @@ fn headers(headers: &HeaderMap, policy: &Policy, head: bool) -> Result<Asked, By
             || *name == header::CONTENT_LENGTH && value.as_bytes() != b"0"
         {
             return Err(BypassReason::Body);
+        } else if policy.rules.request_directives
+            && (*name == header::CACHE_CONTROL || *name == header::PRAGMA)
+        {
+            asked.wishes = true;
         } else if policy.shared {
             if *name == header::AUTHORIZATION {
-                return Err(BypassReason::Authorization);
+                if !policy.rules.transparent {
+                    return Err(BypassReason::Authorization);
+                }
+                asked.authorized = true;
             }
-            if *name == header::COOKIE && !policy.ignore_cookies {
+            if *name == header::COOKIE && !policy.ignore_cookies && !policy.rules.transparent {
                 return Err(BypassReason::Cookie);
             }
             if is_identity(name, policy) {
@@ -115,10 +144,9 @@ fn headers(headers: &HeaderMap, policy: &Policy, head: bool) -> Result<Asked, By
         }
     }
     if hosts > 1 {
-        Err(BypassReason::Host)
-    } else {
-        Ok(asked)
+        return Err(BypassReason::Host);
     }
+    Ok(asked)
 }
 
 /// Whether a request of nobody may use the entries that a layer by identity shares among anonymous requests: the same
@@ -150,6 +178,25 @@ pub(crate) fn authority<B>(request: &Request<B>) -> Option<&str> {
     }
 }
 
+/// The same for the key, in which it is not text.
+pub(crate) fn host<B>(request: &Request<B>) -> Option<&[u8]> {
+    match request.uri().authority() {
+        Some(authority) => Some(authority.as_str().as_bytes()),
+        None => request.headers().get(header::HOST).map(HeaderValue::as_bytes),
+    }
+}
+
+/// Whether it is known which host the request is for.
+pub(crate) fn names_one_host<B>(request: &Request<B>) -> bool {
+    let mut lines = request.headers().get_all(header::HOST).iter();
+    let (first, second) = (lines.next(), lines.next());
+    let agrees = first.is_none_or(|host| match request.uri().authority() {
+        Some(authority) => host == authority.as_str(),
+        None => host.to_str().is_ok(),
+    });
+    agrees && second.is_none()
+}
+
 /// The request as the rules of the application see it.
 pub(crate) fn view<B>(request: &Request<B>) -> RequestView<'_> {
     RequestView {
@@ -169,31 +216,48 @@ fn admits_coding(value: &HeaderValue) -> bool {
 #[derive(Debug)]
 pub(crate) struct Admitted {
     pub(crate) directives: Directives,
+    /// The directives are those of a targeted field: `Expires` says nothing (RFC 9213 §2.2).
+    pub(crate) targeted: bool,
     pub(crate) hints: CacheHints,
 }
 
-/// Whether a response may be kept as far as its head tells, by one for all or, unless `shared`, for one identity. Its lifetime is [`freshness`](crate::freshness)'s to find.
+/// Whether a response may be kept as far as its head tells, by one for all or, unless `shared`, for one identity. Its
+/// lifetime is [`freshness`](crate::freshness)'s to find. `authorized`: its request carried `Authorization`, whoever that is.
 pub(crate) fn response(
     status: StatusCode,
     headers: &HeaderMap,
     hints: CacheHints,
+    policy: &Policy,
     shared: bool,
+    authorized: bool,
 ) -> Result<Admitted, UncacheableReason> {
     use UncacheableReason as Reason;
-    let directives = Directives::of(headers);
+    let rules = &policy.rules;
     if hints.no_store {
         return Err(Reason::Hint);
     }
-    if directives.no_store {
-        return Err(Reason::NoStore);
+    let mut own = Directives::of(headers);
+    let targeted = targeted::directives(headers, &rules.targeted);
+    let mut forbidden = Vec::new();
+    if targeted.is_some() && !rules.targeted_overrides {
+        forbids(status, &own, policy, shared)?;
+        forbidden = std::mem::take(&mut own.private_fields);
     }
-    if directives.private && shared {
-        return Err(Reason::Private);
-    }
-    if directives.no_cache && hints.ttl.is_none() {
+    let (mut directives, targeted) = match targeted {
+        Some(directives) => (directives, true),
+        None => (own, false),
+    };
+    forbids(status, &directives, policy, shared)?;
+    // Only now: a targeted `private` means the whole response.
+    directives.private_fields.append(&mut forbidden);
+    if directives.forbids_reuse(rules.origin) && hints.ttl.is_none() && !rules.revalidate {
         return Err(Reason::NoCache);
     }
-    if headers.contains_key(header::SET_COOKIE) {
+    if authorized && !directives.consent {
+        return Err(Reason::Authorization);
+    }
+    let cookies = rules.set_cookie == SetCookie::Refuse && headers.contains_key(header::SET_COOKIE);
+    if cookies && !left_out(&directives, policy).contains(&header::SET_COOKIE) {
         return Err(Reason::SetCookie);
     }
     if varies_by_all(headers) {
@@ -202,13 +266,73 @@ pub(crate) fn response(
     if is_stream(status, headers) {
         return Err(Reason::Streaming);
     }
+    // In a response other than 206 and 416 `Content-Range` means nothing (RFC 9110 §14.4): an application that sends it
+    // sends a part all the same.
     if status.is_informational()
         || matches!(status, StatusCode::PARTIAL_CONTENT | StatusCode::NOT_MODIFIED)
-        || headers.contains_key(header::CONTENT_RANGE)
+        || answers_one_request(status)
+        || headers.contains_key(header::CONTENT_RANGE) && !rules.origin
     {
         return Err(Reason::Status);
     }
-    Ok(Admitted { directives, hints })
+    Ok(Admitted {
+        directives,
+        targeted,
+        hints,
+    })
+}
+
+/// The header fields of a response that are not kept with it: those that its directives name, and cookies.
+pub(crate) fn left_out(directives: &Directives, policy: &Policy) -> Vec<HeaderName> {
+    let mut names = Vec::new();
+    if policy.rules.origin {
+        names.extend(
+            directives
+                .private_fields
+                .iter()
+                .chain(&directives.no_cache_fields)
+                .cloned(),
+        );
+    }
+    if policy.rules.set_cookie == SetCookie::Strip {
+        names.push(header::SET_COOKIE);
+    }
+    names
+}
+
+/// What `no-store` and `private` forbid (RFC 9111 §5.2.2).
+fn forbids(
+    status: StatusCode,
+    directives: &Directives,
+    policy: &Policy,
+    shared: bool,
+) -> Result<(), UncacheableReason> {
+    // A status whose rules the cache knows may be kept in spite of `no-store`; any other may not (§5.2.2.3).
+    let understood = directives.must_understand && is_understood(status);
+    if (directives.must_understand || directives.no_store) && !understood {
+        return Err(UncacheableReason::NoStore);
+    }
+    if shared && directives.is_private(policy.rules.origin) {
+        return Err(UncacheableReason::Private);
+    }
+    Ok(())
+}
+
+/// The statuses that RFC 9110 §15 defines, and that are final: their rules are known here.
+fn is_understood(status: StatusCode) -> bool {
+    matches!(
+        status.as_u16(),
+        200..=206 | 300..=305 | 307 | 308 | 400..=417 | 421 | 422 | 426 | 500..=505
+    )
+}
+
+/// The statuses by which a server refuses what one request asks beside its target: its conditions, its range, its
+/// `Expect`. They say nothing to others, however fresh they call themselves.
+const fn answers_one_request(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::PRECONDITION_FAILED | StatusCode::RANGE_NOT_SATISFIABLE | StatusCode::EXPECTATION_FAILED
+    )
 }
 
 /// `Vary: *`; and what is no header's name, which may stand for anything.

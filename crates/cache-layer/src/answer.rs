@@ -37,7 +37,8 @@ pub(crate) fn hit<B: http_body::Body>(
         )
     };
     if asker.asked.conditional && stored.status == StatusCode::OK {
-        let status = conditional(stored.status, &validators(stored), asker);
+        let (validators, date) = validators(stored);
+        let status = conditional(stored.status, &validators, date, asker);
         if let Some(StatusCode::NOT_MODIFIED) = status {
             let read = |headers: &HeaderMap| bodiless(StatusCode::NOT_MODIFIED, headers);
             return empty(StatusCode::NOT_MODIFIED, stored.rendered(moment, whole, read));

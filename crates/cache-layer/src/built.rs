@@ -87,6 +87,16 @@ impl Built {
         response
     }
 
+    /// The answer to who wants nothing but what is stored, where nothing is (RFC 9111 §5.2.1.7).
+    pub(crate) fn unsatisfied<B: http_body::Body>(&self) -> Response<Body<B>> {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::GATEWAY_TIMEOUT;
+        let (outcome, status) = (Outcome::Unsatisfied, CacheStatus::unsatisfied());
+        headers::outcome_headers(response.headers_mut(), &self.policy, outcome, &status);
+        self.count(outcome);
+        response
+    }
+
     pub(crate) fn count(&self, outcome: Outcome) {
         self.metrics.outcome(&self.policy.name, outcome);
         tracing::debug!(cache = &*self.policy.name, outcome = outcome.as_str(), "answered");

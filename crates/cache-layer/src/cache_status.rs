@@ -32,7 +32,7 @@ impl CacheStatus {
     pub(crate) fn forwarded(reason: MissReason) -> Self {
         let status = Self::new("fwd=").with(reason.fwd());
         match reason {
-            MissReason::Absent | MissReason::Expired | MissReason::Vary => status,
+            MissReason::Absent | MissReason::Expired | MissReason::Vary | MissReason::Request => status,
             MissReason::Tag | MissReason::TierError => status.detail(reason.as_str()),
         }
     }
@@ -43,6 +43,14 @@ impl CacheStatus {
             status
         } else {
             status.detail(reason.as_str())
+        }
+    }
+
+    /// Neither answered from the cache nor forwarded: the request forbade both (RFC 9111 §5.2.1.7).
+    pub(crate) fn unsatisfied() -> Self {
+        Self {
+            text: "larder".to_owned(),
+            detail: Some("only_if_cached"),
         }
     }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use http::StatusCode;
 use larder_store::{
     Answer, Capture, Clock, Entry, Flights, Forgotten, Key, Put, Size, Store, StoreError, StoreErrorKind,
     Strength, Tag, TagKind, Timestamp, Validity, VaryNames,
@@ -15,8 +16,9 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::cached::Cached;
-use crate::freshness::{Freshness, freshness};
+use crate::freshness::may_stand_in;
 use crate::metrics::rare;
+use crate::policy::Policy;
 use crate::presets::PresetTtls;
 use crate::tasks::Tasks;
 
@@ -26,16 +28,26 @@ pub(crate) enum Flight {
     /// This was made.
     Made(Made),
     /// The handler failed, and a stale entry stood in for it.
-    Failed,
+    Failed(Failure),
     /// Nothing was made: an earlier flight had left an entry in the store.
     Kept,
+}
+
+/// How a handler failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// It answered 5xx.
+    Status(StatusCode),
+    /// It gave no answer.
+    Unreachable,
 }
 
 /// What a fill made.
 #[derive(Debug, Clone)]
 pub(crate) struct Made {
     pub(crate) entry: Cached,
-    /// The key under which it is kept.
+    /// The key of all its variants, and its own, under which it is kept.
+    pub(crate) primary: Key,
     pub(crate) key: Key,
     /// The request headers by which it varies.
     pub(crate) names: VaryNames,
@@ -132,7 +144,7 @@ impl Engine {
     pub async fn forget(&self, tags: &[Tag], strength: Strength) -> Result<Forgotten, StoreError> {
         let kind = match tags.first().map(Tag::kind) {
             Some(TagKind::Path) => "prefix",
-            Some(TagKind::Uri) => "key",
+            Some(TagKind::Uri | TagKind::Target) => "key",
             _ => "tag",
         };
         self.invalidate(kind, strength, self.0.store.forget(tags, strength))
@@ -262,13 +274,22 @@ impl Core {
         result
     }
 
-    /// Whether a stale entry may stand in for a handler that failed: it is within its window and was not forgotten.
-    pub(crate) async fn stands_in(&self, entry: &Cached) -> bool {
-        let valid = match self.ask(self.store.validity(entry.shared())).await {
+    /// Whether an entry was not forgotten for good.
+    pub(crate) async fn is_known(&self, entry: &Cached) -> bool {
+        match self.ask(self.store.validity(entry.shared())).await {
             Ok(validity) => matches!(validity, Validity::Valid | Validity::Soft),
             Err(_) => false,
+        }
+    }
+
+    /// Whether a stale entry may stand in for a handler that failed: it is within its window and was not forgotten.
+    pub(crate) async fn stands_in(&self, entry: &Cached, policy: &Policy, failure: Failure) -> bool {
+        let known = self.is_known(entry).await;
+        let window = match failure {
+            Failure::Status(_) => Duration::ZERO,
+            Failure::Unreachable => policy.rules.stale_if_unreachable,
         };
-        valid && freshness(&entry.entry().lifetime, self.clock.now(), true) != Freshness::Gone
+        known && may_stand_in(&entry.entry().lifetime, self.clock.now(), window)
     }
 
     /// Hands an entry to the store; `None` when it did not answer in time.

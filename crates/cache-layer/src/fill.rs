@@ -3,45 +3,44 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use http::header::DATE;
 use http::{HeaderMap, Request, Response, StatusCode, response};
 use http_body::Body as _;
-use larder_etag::Validators;
-use larder_store::{Capture, Kept, Key, Leader, Tag, Timestamp};
+use larder_etag::{HttpDate, Validators};
+use larder_store::{Capture, Key, Leader, Tag, Timestamp};
 use tower_service::Service;
 
 use crate::admit::{self, Asked, Asker};
-use crate::body::{Body, Copy};
+use crate::body::Body;
 use crate::built::Built;
 use crate::cache_status::CacheStatus;
 use crate::cached::Cached;
-use crate::engine::{Flight, FlightKey};
-use crate::freshness::{self, Load};
+use crate::engine::{Failure, Flight, FlightKey};
 use crate::headers;
-use crate::hide::{hide, varies_by_hidden};
-use crate::hints::CacheHints;
+use crate::hide::hide;
+use crate::locate::Search;
 use crate::metrics::rare;
 use crate::read::{length, read};
-use crate::recipe::{Lead, Recipe, now_or_in_background};
+use crate::recipe::Lead;
 use crate::special;
 use crate::status::{MissReason, Outcome, UncacheableReason};
 use crate::trip::Trip;
-use crate::{key, tags};
+use crate::{key, tags, validate};
 
 /// What a fill is for.
 pub(crate) struct Fill {
     pub(crate) primary: Key,
     /// The stamps as they were before it. Without them nothing is kept.
     pub(crate) capture: Option<Capture>,
-    /// A stale entry that may stand in for a handler that fails.
-    pub(crate) fallback: Option<Cached>,
+    /// What was found, and is no answer: it is validated, and stands in for a handler that fails, where either may be.
+    pub(crate) before: Option<Cached>,
     /// Why the cache could not answer.
     pub(crate) reason: MissReason,
 }
 
 /// Whether a request waits for a fill. In the background it was answered, and counted, before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
+pub(crate) enum Mode {
     Foreground,
     Background,
 }
@@ -86,9 +85,16 @@ where
         mut request,
         asked,
         identity,
+        search,
         ..
     } = trip;
     let mut making = Making {
+        origin: admit::authority(&request).unwrap_or_default().to_owned(),
+        path: key::client_uri(&request).path().to_owned(),
+        search,
+        renewable: false,
+        validating: false,
+        answered: StatusCode::OK,
         tags: tags::known(&request, &layer.policy, identity.as_ref()),
         shared: identity.is_none(),
         headers: request.headers().clone(),
@@ -100,6 +106,15 @@ where
         mode,
     };
     let hidden = hide(&mut request, &making.layer.policy, identity.is_some());
+    if let Some(before) = making.fill.before.clone()
+        && making.layer.policy.rules.revalidate
+    {
+        // What was forgotten between its look-up and the stamps was not forgotten since the stamps: they would not tell.
+        let layer = Arc::clone(&making.layer);
+        let known = making.fill.capture.is_none() || layer.engine.core().is_known(&before).await;
+        making.renewable = known && validate::has_room(before.entry());
+        making.validating = making.renewable && validate::condition(request.headers_mut(), before.response());
+    }
     tracing::debug!(
         cache = &*making.layer.policy.name,
         reason = making.fill.reason.as_str(),
@@ -116,7 +131,7 @@ where
     };
     match result {
         Ok(response) => Ok(making.finish(response).await),
-        Err(error) => match making.failed(None).await {
+        Err(error) => match making.failed(Failure::Unreachable).await {
             Some(stale) => Ok(stale),
             None => {
                 making.finished("error");
@@ -153,18 +168,28 @@ where
 }
 
 /// A response in the making.
-struct Making {
-    layer: Arc<Built>,
-    fill: Fill,
-    asked: Asked,
+pub(crate) struct Making {
+    pub(crate) layer: Arc<Built>,
+    pub(crate) fill: Fill,
+    pub(crate) asked: Asked,
     /// The request's headers as they came, before the handler's were hidden.
-    headers: HeaderMap,
-    tags: Vec<Tag>,
-    leader: Lead,
-    began: Timestamp,
-    mode: Mode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) tags: Vec<Tag>,
+    pub(crate) leader: Lead,
+    pub(crate) began: Timestamp,
+    pub(crate) mode: Mode,
     /// Whether others than one identity would be answered with it.
-    shared: bool,
+    pub(crate) shared: bool,
+    /// The host and port, and the path that were asked.
+    pub(crate) origin: String,
+    pub(crate) path: String,
+    pub(crate) search: Option<Search>,
+    /// Whether what was stored before may be kept anew.
+    pub(crate) renewable: bool,
+    /// Whether the handler was asked if what was stored before is still the response.
+    pub(crate) validating: bool,
+    /// The status that the handler answered with.
+    pub(crate) answered: StatusCode,
 }
 
 impl Making {
@@ -173,14 +198,20 @@ impl Making {
     where
         B: http_body::Body + Send + 'static,
     {
-        if response.status().is_server_error()
-            && let Some(stale) = self.failed(Some(response.status())).await
+        self.answered = response.status();
+        if self.answered.is_server_error()
+            && let Some(stale) = self.failed(Failure::Status(self.answered)).await
         {
             return stale;
         }
         let (mut parts, body) = response.into_parts();
-        let hints = parts.extensions.remove::<CacheHints>().unwrap_or_default();
-        let recipe = match self.recipe(&parts, hints) {
+        if self.layer.policy.rules.origin {
+            headers::dated(&mut parts.headers, self.layer.engine.core().clock.now());
+        }
+        if self.asked.head || self.validating && self.answered == StatusCode::NOT_MODIFIED {
+            return self.update(parts, body).await;
+        }
+        let recipe = match self.recipe(&mut parts) {
             Ok(recipe) => recipe,
             Err(reason) => return self.pass(parts, Body::passed(body), reason),
         };
@@ -200,123 +231,8 @@ impl Making {
         }
     }
 
-    /// How the response is to be kept, if it may be as far as its head tells.
-    fn recipe(&self, parts: &response::Parts, hints: CacheHints) -> Result<Recipe, UncacheableReason> {
-        let policy = &self.layer.policy;
-        let capture = self.fill.capture.ok_or(UncacheableReason::StoreError)?;
-        let admitted = admit::response(parts.status, &parts.headers, hints, self.shared)?;
-        let load = Load {
-            began: self.began,
-            ended: self.layer.engine.core().clock.now(),
-        };
-        let lifetime = freshness::lifetime(
-            parts.status,
-            &parts.headers,
-            &admitted,
-            policy,
-            self.shared,
-            load,
-            fastrand::f64(),
-        )?;
-        let mut tags = self.tags.clone();
-        tags.extend(admitted.hints.tags);
-        let names = key::varied_by(&parts.headers, policy);
-        if varies_by_hidden(&names, policy) {
-            return Err(UncacheableReason::HiddenVary);
-        }
-        let key = if names.is_empty() {
-            self.fill.primary.clone()
-        } else {
-            key::of_variant(self.fill.primary.as_bytes(), &names, &self.headers)
-                .as_slice()
-                .into()
-        };
-        Ok(Recipe {
-            layer: Arc::clone(&self.layer),
-            primary: self.fill.primary.clone(),
-            key,
-            names,
-            tags,
-            lifetime,
-            capture,
-        })
-    }
-
-    /// Keeps a response whose body is complete, and answers with it.
-    async fn keep<B: http_body::Body>(
-        mut self,
-        parts: response::Parts,
-        recipe: Recipe,
-        body: Bytes,
-    ) -> Response<Body<B>> {
-        let layer = Arc::clone(&self.layer);
-        let (entry, kept) = recipe.keep(&parts, body, self.leader.take()).await;
-        let now = layer.engine.core().clock.now();
-        let status = self.status(parts.status);
-        let not = match kept {
-            Kept::Stored => None,
-            Kept::RejectedStamp => Some(UncacheableReason::Stamp),
-            Kept::RejectedSize => Some(UncacheableReason::TooLarge),
-            _ => Some(UncacheableReason::StoreError),
-        };
-        let (outcome, status) = match not {
-            None => (Outcome::Miss, status.stored().ttl(&entry.entry().lifetime, now)),
-            Some(reason) => (Outcome::Uncacheable, self.uncacheable(status, reason)),
-        };
-        if self.mode == Mode::Background {
-            let mut response = Response::new(Body::empty());
-            *response.status_mut() = parts.status;
-            return response;
-        }
-        let mut response = layer.answer(&entry, self.asker(), now, outcome, &status);
-        // What the handler told the layers around goes on, this time: the handler ran.
-        *response.extensions_mut() = parts.extensions;
-        response
-    }
-
-    /// Passes the body on chunk by chunk, while a copy is taken.
-    fn copy<B: http_body::Body>(
-        mut self,
-        mut parts: response::Parts,
-        recipe: Recipe,
-        body: B,
-    ) -> Response<Body<B>> {
-        let policy = &self.layer.policy;
-        // What is kept is the handler's word alone: the layer's own is said anew of each answer.
-        let mut head = Response::new(());
-        *head.status_mut() = parts.status;
-        head.headers_mut().clone_from(&parts.headers);
-        let (head, ()) = head.into_parts();
-        headers::client_caching(&mut parts.headers, policy, 0);
-        let status = self.status(parts.status);
-        headers::outcome_headers(&mut parts.headers, policy, Outcome::Miss, &status);
-        self.count(Outcome::Miss);
-        let limit = policy.max_body;
-        let leader = self.leader.take();
-        let layer = Arc::clone(&self.layer);
-        let finish = Box::new(move |copied: Result<Bytes, UncacheableReason>| match copied {
-            Ok(bytes) => {
-                let keeping = async move {
-                    recipe.keep(&head, bytes, leader).await;
-                };
-                now_or_in_background(layer.engine.core(), keeping);
-            }
-            Err(reason) => {
-                rare::uncacheable(&layer.policy.name, reason);
-                tracing::debug!(cache = &*layer.policy.name, reason = reason.as_str(), "not kept");
-                let core = layer.engine.core();
-                core.loners
-                    .mark(key::loner_hash(&recipe.primary), core.clock.now());
-                if let Some(leader) = leader {
-                    leader.release();
-                }
-            }
-        });
-        Response::from_parts(parts, Body::copied(body, Copy::new(limit, finish)))
-    }
-
     /// Passes on a response that cannot be kept.
-    fn pass<B: http_body::Body>(
+    pub(crate) fn pass<B: http_body::Body>(
         mut self,
         mut parts: response::Parts,
         body: Body<B>,
@@ -324,14 +240,14 @@ impl Making {
     ) -> Response<Body<B>> {
         // Those who wait need not wait for a body, nor for each other; nor those who come, for one who may hang.
         let core = self.layer.engine.core();
-        if self.fill.capture.is_some() {
+        if self.fill.capture.is_some() && self.says_something_of_others() {
             core.loners
                 .mark(key::loner_hash(&self.fill.primary), core.clock.now());
         }
         if let Some(leader) = self.leader.take() {
             leader.release();
         }
-        let status = self.uncacheable(self.status(parts.status), reason);
+        let status = self.uncacheable(self.status(self.answered), reason);
         headers::outcome_headers(
             &mut parts.headers,
             &self.layer.policy,
@@ -342,7 +258,8 @@ impl Making {
         // The handler did not see the conditions; it may have set what they are about all the same.
         if self.asked.conditional {
             let validators = Validators::from_headers(&parts.headers);
-            if let Some(status) = special::conditional(parts.status, &validators, self.asker()) {
+            let date = HttpDate::of_field(&parts.headers, &DATE);
+            if let Some(status) = special::conditional(parts.status, &validators, date, self.asker()) {
                 return special::without_body(parts, status);
             }
         }
@@ -351,26 +268,33 @@ impl Making {
 
     /// The stale answer that stands in for a handler that failed, if there is one: it must be of use still, for the
     /// handler may have taken its time, and have been overtaken by an invalidation.
-    async fn failed<B: http_body::Body>(&mut self, failure: Option<StatusCode>) -> Option<Response<Body<B>>> {
-        let entry = self.fill.fallback.take()?;
+    async fn failed<B: http_body::Body>(&mut self, failure: Failure) -> Option<Response<Body<B>>> {
+        if self.mode == Mode::Background {
+            return None;
+        }
         let layer = Arc::clone(&self.layer);
-        if !layer.engine.core().stands_in(&entry).await {
+        let entry = self.fill.before.as_ref()?.clone();
+        if !layer
+            .engine
+            .core()
+            .stands_in(&entry, &layer.policy, failure)
+            .await
+        {
             return None;
         }
         if let Some(leader) = self.leader.take() {
-            leader.land(Flight::Failed);
+            leader.land(Flight::Failed(failure));
         }
         let now = self.layer.engine.core().clock.now();
         let mut status = CacheStatus::forwarded(MissReason::Expired);
-        if let Some(failure) = failure {
-            status = status.fwd_status(failure);
+        if let Failure::Status(answered) = failure {
+            status = status.fwd_status(answered);
         }
         let age = now.since(entry.entry().lifetime.received);
         rare::stale_served(&self.layer.policy.name, "error", age);
-        self.finished(if failure.is_some() {
-            "error_status"
-        } else {
-            "error"
+        self.finished(match failure {
+            Failure::Status(_) => "error_status",
+            Failure::Unreachable => "error",
         });
         let status = status.detail("stale_if_error");
         Some(
@@ -379,7 +303,15 @@ impl Making {
         )
     }
 
-    fn status(&self, status: StatusCode) -> CacheStatus {
+    /// Whether an answer that is not kept says that those to others will not be either: not if it is so because of what
+    /// this one client sent.
+    fn says_something_of_others(&self) -> bool {
+        let client = self.asked.authorized || self.asked.conditional;
+        let provoked = self.asked.head || self.layer.policy.rules.transparent && client;
+        !provoked
+    }
+
+    pub(crate) fn status(&self, status: StatusCode) -> CacheStatus {
         self.finished(if status.is_server_error() {
             "error_status"
         } else {
@@ -388,7 +320,7 @@ impl Making {
         CacheStatus::forwarded(self.fill.reason).fwd_status(status)
     }
 
-    fn count(&self, outcome: Outcome) {
+    pub(crate) fn count(&self, outcome: Outcome) {
         if self.mode == Mode::Foreground {
             self.layer.count(outcome);
         }
@@ -400,7 +332,7 @@ impl Making {
         rare::load(&self.layer.policy.name, self.mode.as_str(), result, took);
     }
 
-    fn uncacheable(&self, status: CacheStatus, reason: UncacheableReason) -> CacheStatus {
+    pub(crate) fn uncacheable(&self, status: CacheStatus, reason: UncacheableReason) -> CacheStatus {
         rare::uncacheable(&self.layer.policy.name, reason);
         tracing::debug!(
             cache = &*self.layer.policy.name,
@@ -410,7 +342,7 @@ impl Making {
         status.uncacheable(reason)
     }
 
-    fn asker(&self) -> Asker<'_> {
+    pub(crate) fn asker(&self) -> Asker<'_> {
         Asker {
             asked: self.asked,
             headers: &self.headers,

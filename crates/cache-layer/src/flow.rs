@@ -16,7 +16,7 @@ use crate::cache_status::CacheStatus;
 use crate::cached::Cached;
 use crate::engine::{Flight, FlightKey};
 use crate::fill::{self, Fill};
-use crate::freshness::{Freshness, freshness, refresh_early};
+use crate::freshness::{Freshness, Worth, refresh_early, worth};
 use crate::identity::{Scope, Verdict};
 use crate::key;
 use crate::locate::{self, Found, Located};
@@ -24,6 +24,7 @@ use crate::metrics::{Metrics, rare};
 use crate::policy::Policy;
 use crate::status::{BypassReason, MissReason, Outcome};
 use crate::trip::Trip;
+use crate::wishes::Wishes;
 
 /// What is done with a request.
 pub(crate) enum Decision {
@@ -33,30 +34,36 @@ pub(crate) enum Decision {
     HitAndRefresh(Cached),
     /// Answer with this stale entry, and replace it in the background.
     Stale(Cached),
-    /// Ask the handler; the stale entry may stand in for it if it fails.
+    /// Ask the handler. What was found may be validated, and may stand in for a handler that fails.
     Fill(MissReason, Option<Cached>),
 }
 
-/// **The one place that decides**: what was found, and what it is worth now.
+/// **The one place that decides**: what was found, and what it is worth now to who asks.
 ///
 /// `luck` is uniform in (0, 1] and drawn once for each request, however often it comes here: a second draw would make
 /// an early refresh less likely than its formula says.
 #[inline]
-pub(crate) fn decide(found: Found, policy: &Policy, now: Timestamp, luck: f64) -> Decision {
+pub(crate) fn decide(
+    found: Found,
+    policy: &Policy,
+    wishes: Option<&Wishes>,
+    now: Timestamp,
+    luck: f64,
+) -> Decision {
     let (entry, soft) = match found {
         Found::Entry { entry, soft } => (entry, soft),
         Found::Nothing(reason) => return Decision::Fill(reason, None),
     };
-    match freshness(&entry.entry().lifetime, now, soft) {
-        Freshness::Fresh => match policy.early_refresh {
-            Some(beta) if refresh_early(&entry.entry().lifetime, now, beta, luck) => {
-                Decision::HitAndRefresh(entry)
-            }
+    let lifetime = &entry.entry().lifetime;
+    match worth(lifetime, now, soft, wishes) {
+        Worth::Own(Freshness::Fresh) => match policy.early_refresh {
+            Some(beta) if refresh_early(lifetime, now, beta, luck) => Decision::HitAndRefresh(entry),
             _ => Decision::Hit(entry),
         },
-        Freshness::Stale => Decision::Stale(entry),
-        Freshness::IfError => Decision::Fill(MissReason::Expired, Some(entry)),
-        Freshness::Gone => Decision::Fill(MissReason::Expired, None),
+        Worth::Granted => Decision::Hit(entry),
+        Worth::Own(Freshness::Stale) => Decision::Stale(entry),
+        Worth::Own(Freshness::IfError | Freshness::Gone) => Decision::Fill(MissReason::Expired, Some(entry)),
+        Worth::Refused => Decision::Fill(MissReason::Request, Some(entry)),
     }
 }
 
@@ -71,9 +78,10 @@ pub(crate) fn hit_at_once<ReqB, ResB: http_body::Body>(
     let core = layer.engine.core();
     let timer = Metrics::timer();
     let key = key::of_request(request, &layer.policy, None);
-    let located = locate::at_once(core, &key, request.headers())?;
+    let located = locate::at_once(core, &layer.policy, &key, request.headers())?;
     let now = core.clock.now();
-    match decide(located.found, &layer.policy, now, luck) {
+    let wishes = asked.wishes(request.headers());
+    match decide(located.found, &layer.policy, wishes.as_ref(), now, luck) {
         Decision::Hit(entry) => {
             if let Some(began) = timer {
                 let age_ms = entry.entry().lifetime.age_ms(now);
@@ -140,11 +148,14 @@ where
 
     /// Answers from the cache, or from the handler.
     async fn answer(mut self) -> Result<Response<Body<ResB>>, S::Error> {
-        let key = key::of_request(&self.request, &self.layer.policy, self.identity.as_ref());
-        let primary = Key::from(key.as_slice());
+        // Not both forms of a key, which may be long, as long as a handler may take.
+        let primary = {
+            let key = key::of_request(&self.request, &self.layer.policy, self.identity.as_ref());
+            Key::from(key.as_slice())
+        };
+        self.search = self.search();
         // The limit counts from here, however often this request waits.
-        let wait = self.layer.policy.wait.min(LONGEST);
-        let until = Instant::now() + wait;
+        let until = Instant::now() + self.layer.policy.wait.min(LONGEST);
         for _ in 0..JOINS {
             match self.round(&primary, until).await? {
                 ControlFlow::Break(response) => return Ok(response),
@@ -153,68 +164,84 @@ where
         }
         // Each fill that it waited for was overtaken by an invalidation, was for another variant, or failed.
         let capture = self.capture().await.ok();
-        let (reason, fallback) = (self.reason, self.fallback.take());
-        fill::run(
-            self,
-            Fill {
-                primary,
-                capture,
-                fallback,
-                reason,
-            },
-            None,
-        )
-        .await
+        let (reason, before) = (self.reason, self.before.take());
+        let fill = Fill {
+            primary,
+            capture,
+            before,
+            reason,
+        };
+        fill::run(self, fill, None).await
     }
 
     /// Looks the entry up, and does what was decided.
     async fn round(self, primary: &Key, until: Instant) -> Round<S, ReqB, ResB, S::Error> {
-        let core = self.layer.engine.core();
+        let layer = Arc::clone(&self.layer);
+        let core = layer.engine.core();
         let timer = Metrics::timer();
-        let Located { found, varies } = locate::wait(core, primary.as_bytes(), self.request.headers()).await;
+        let Located { found, varies } = locate::find(
+            core,
+            &layer.policy,
+            primary.as_bytes(),
+            self.search.as_ref(),
+            self.request.headers(),
+        )
+        .await;
         let now = core.clock.now();
-        let (reason, fallback) = match decide(found, &self.layer.policy, now, self.luck) {
+        match decide(found, &layer.policy, self.wishes.as_ref(), now, self.luck) {
             Decision::Hit(entry) => {
                 if let Some(began) = timer {
                     let age_ms = entry.entry().lifetime.age_ms(now);
-                    self.layer.metrics.sample(&self.layer.policy.name, began, age_ms);
+                    layer.metrics.sample(&layer.policy.name, began, age_ms);
                 }
-                return Ok(ControlFlow::Break(self.layer.answer_hit(
-                    &entry,
-                    self.asker(),
-                    now,
-                )));
+                Ok(ControlFlow::Break(layer.answer_hit(&entry, self.asker(), now)))
             }
             Decision::HitAndRefresh(entry) => {
-                let response = self.layer.answer_hit(&entry, self.asker(), now);
-                self.refresh(primary.clone(), varies, "early", entry.entry().lifetime)
-                    .await;
-                return Ok(ControlFlow::Break(response));
+                let response = layer.answer_hit(&entry, self.asker(), now);
+                self.refresh(primary.clone(), varies, "early", entry).await;
+                Ok(ControlFlow::Break(response))
             }
             Decision::Stale(entry) => {
                 let response = self.stale(&entry, now);
-                self.refresh(primary.clone(), varies, "swr", entry.entry().lifetime)
-                    .await;
-                return Ok(ControlFlow::Break(response));
+                self.refresh(primary.clone(), varies, "swr", entry).await;
+                Ok(ControlFlow::Break(response))
             }
-            Decision::Fill(reason, fallback) => (reason, fallback),
+            Decision::Fill(reason, before) => {
+                let fill = Fill {
+                    primary: primary.clone(),
+                    capture: None,
+                    before,
+                    reason,
+                };
+                self.ask_handler(fill, varies, until).await
+            }
+        }
+    }
+
+    /// Has the handler answer: as a fill where its answer may be kept, and past the cache where it cannot.
+    async fn ask_handler(
+        self,
+        mut fill: Fill,
+        varies: Option<VaryNames>,
+        until: Instant,
+    ) -> Round<S, ReqB, ResB, S::Error> {
+        let validates = self.layer.policy.rules.revalidate && fill.before.is_some();
+        if self.wishes.is_some_and(|wishes| wishes.only_if_cached) {
+            return Ok(ControlFlow::Break(self.layer.unsatisfied()));
+        }
+        // None of these can fill the entry, and all are answered best by a handler that sees all of the request.
+        let past = if self.asked.range {
+            Some(BypassReason::Range)
+        } else if self.asked.head && !validates {
+            Some(BypassReason::Head)
+        } else {
+            let keeps_nothing = self.wishes.is_some_and(|wishes| wishes.no_store);
+            keeps_nothing.then_some(BypassReason::NoStore)
         };
-        // Neither can fill the entry, and both are answered best by a handler that sees all of the request.
-        if self.asked.head | self.asked.range {
-            let reason = if self.asked.head {
-                BypassReason::Head
-            } else {
-                BypassReason::Range
-            };
+        if let Some(reason) = past {
             return self.bypass(reason).await.map(ControlFlow::Break);
         }
-        let mut fill = Fill {
-            primary: primary.clone(),
-            capture: None,
-            fallback,
-            reason,
-        };
-        let capture = if reason == MissReason::TierError {
+        let capture = if fill.reason == MissReason::TierError {
             Err(())
         } else {
             self.capture().await
@@ -224,6 +251,10 @@ where
             return self.unaided(fill, until).await.map(ControlFlow::Break);
         };
         fill.capture = Some(capture);
+        // The answer to a HEAD is for nobody else; and who wants it younger does not want what another asked for before.
+        if self.asked.head || fill.reason == MissReason::Request {
+            return fill::run(self, fill, None).await.map(ControlFlow::Break);
+        }
         self.join(fill, varies, capture, until).await
     }
 
@@ -260,8 +291,8 @@ where
                         core.ask(core.store.validity(made.entry.shared())).await,
                         Ok(Validity::Valid)
                     ),
-                    Flight::Failed => match &fill.fallback {
-                        Some(entry) => core.stands_in(entry).await,
+                    Flight::Failed(failure) => match &fill.before {
+                        Some(entry) => core.stands_in(entry, &self.layer.policy, *failure).await,
                         None => false,
                     },
                     Flight::Kept => false,
@@ -270,7 +301,7 @@ where
                     Some(response) => ControlFlow::Break(response),
                     None => ControlFlow::Continue(Trip {
                         reason: fill.reason,
-                        fallback: fill.fallback,
+                        before: fill.before,
                         ..self
                     }),
                 });
@@ -286,18 +317,21 @@ where
     /// Fills, unless an earlier flight ended between the look-up and the joining: then its entry is there by now, and
     /// to run the handler would be one run too many.
     async fn lead(self, fill: Fill, leader: Leader<FlightKey, Flight>) -> Round<S, ReqB, ResB, S::Error> {
-        let core = self.layer.engine.core();
-        let Located { found, .. } = locate::wait(core, fill.primary.as_bytes(), self.request.headers()).await;
+        let layer = Arc::clone(&self.layer);
+        let core = layer.engine.core();
+        let Located { found, .. } = locate::find(
+            core,
+            &layer.policy,
+            fill.primary.as_bytes(),
+            self.search.as_ref(),
+            self.request.headers(),
+        )
+        .await;
         let now = core.clock.now();
-        if let Decision::Hit(entry) | Decision::HitAndRefresh(entry) =
-            decide(found, &self.layer.policy, now, self.luck)
-        {
+        let decision = decide(found, &layer.policy, self.wishes.as_ref(), now, self.luck);
+        if let Decision::Hit(entry) | Decision::HitAndRefresh(entry) = decision {
             leader.land(Flight::Kept);
-            return Ok(ControlFlow::Break(self.layer.answer_hit(
-                &entry,
-                self.asker(),
-                now,
-            )));
+            return Ok(ControlFlow::Break(layer.answer_hit(&entry, self.asker(), now)));
         }
         fill::run(self, fill, Some(leader)).await.map(ControlFlow::Break)
     }
@@ -312,8 +346,8 @@ where
         let made = match flight {
             Flight::Made(made) => made,
             Flight::Kept => return None,
-            Flight::Failed => {
-                let entry = fill.fallback.as_ref()?;
+            Flight::Failed(_) => {
+                let entry = fill.before.as_ref()?;
                 let age = now.since(entry.entry().lifetime.received);
                 rare::stale_served(&self.layer.policy.name, "error", age);
                 let status = CacheStatus::forwarded(MissReason::Expired)
@@ -325,10 +359,17 @@ where
                 );
             }
         };
-        let fits = made.names.is_empty()
-            || key::of_variant(fill.primary.as_bytes(), &made.names, self.request.headers()).as_slice()
-                == made.key.as_bytes();
-        if !fits {
+        let fits = made.names.is_empty() || {
+            let (primary, headers) = (made.primary.as_bytes(), self.request.headers());
+            key::of_variant(primary, &made.names, headers, &self.layer.policy).as_slice()
+                == made.key.as_bytes()
+        };
+        // What is validated is for who asked (RFC 9111 §4). Else all who waited have it, though its body took longer.
+        let lifetime = &made.entry.entry().lifetime;
+        let strict = self.layer.policy.rules.revalidate;
+        let moment = if strict { now } else { lifetime.received };
+        let worth = worth(lifetime, moment, false, self.wishes.as_ref());
+        if !fits || !matches!(worth, Worth::Own(Freshness::Fresh) | Worth::Granted) {
             return None;
         }
         let status = CacheStatus::forwarded(fill.reason).collapsed();

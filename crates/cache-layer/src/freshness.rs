@@ -7,8 +7,11 @@ use larder_etag::HttpDate;
 use larder_store::{Lifetime, Timestamp};
 
 use crate::admit::Admitted;
+use crate::age::{age, expires};
 use crate::policy::Policy;
+use crate::rules::Rules;
 use crate::status::UncacheableReason;
+use crate::wishes::{Allowed, Wishes};
 
 /// What an entry is worth at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +43,42 @@ pub(crate) fn freshness(lifetime: &Lifetime, now: Timestamp, forgotten_softly: b
     }
 }
 
+/// Whether an entry may be served in the place of a failure: within its own window, or the `window` given here.
+pub(crate) fn may_stand_in(lifetime: &Lifetime, now: Timestamp, window: Duration) -> bool {
+    let past = lifetime.age_ms(now).saturating_sub(lifetime.fresh_ms);
+    freshness(lifetime, now, true) != Freshness::Gone || !lifetime.must_revalidate && past < millis(window)
+}
+
+/// What an entry is worth to a request that says what it wants (RFC 9111 §5.2.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Worth {
+    /// What it is worth to anybody.
+    Own(Freshness),
+    /// It may be served although it is stale: the request allows it.
+    Granted,
+    /// It must be validated: the request wants it younger, or fresh for longer.
+    Refused,
+}
+
+/// What an entry with this lifetime is worth at `now` to a request with these wishes.
+#[inline]
+pub(crate) fn worth(lifetime: &Lifetime, now: Timestamp, soft: bool, wishes: Option<&Wishes>) -> Worth {
+    let own = freshness(lifetime, now, soft);
+    let Some(wishes) = wishes else {
+        return Worth::Own(own);
+    };
+    match wishes.allows(
+        lifetime.age_ms(now),
+        lifetime.fresh_ms,
+        lifetime.must_revalidate,
+        soft,
+    ) {
+        Allowed::AsItIs => Worth::Own(own),
+        Allowed::Stale => Worth::Granted,
+        Allowed::Validate => Worth::Refused,
+    }
+}
+
 /// Whether this hit should refresh the entry before it expires: XFetch (Vattani, Chierichetti, Lowenstein 2015).
 ///
 /// `luck` is uniform in (0, 1]. The dearer a fill and the nearer the end, the likelier.
@@ -56,84 +95,154 @@ pub(crate) struct Load {
     pub(crate) ended: Timestamp,
 }
 
+/// A response whose head was admitted, and what its lifetime depends on beside that.
+pub(crate) struct Admission<'a> {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) admitted: &'a Admitted,
+    pub(crate) policy: &'a Policy,
+    pub(crate) shared: bool,
+    pub(crate) load: Load,
+}
+
 /// The lifetime of a response, or why it has none.
 ///
 /// The handler's word goes before the layer's: its hints, then `s-maxage`, `max-age` and `Expires` (RFC 9111 §4.2.1),
-/// then the layer's lifetime for the status. `luck` is uniform in [0, 1) and shortens the layer's lifetime by up to
-/// its jitter.
-pub(crate) fn lifetime(
-    status: StatusCode,
-    headers: &HeaderMap,
-    admitted: &Admitted,
-    policy: &Policy,
-    shared: bool,
-    load: Load,
-    luck: f64,
-) -> Result<Lifetime, UncacheableReason> {
+/// then the layer's lifetime for the status, then a guess. `luck` is uniform in [0, 1) and shortens the layer's lifetime
+/// by up to its jitter.
+pub(crate) fn lifetime(response: &Admission<'_>, luck: f64) -> Result<Lifetime, UncacheableReason> {
+    let Admission {
+        status,
+        admitted,
+        policy,
+        load,
+        ..
+    } = *response;
     let directives = &admitted.directives;
-    let shared_age = if shared { directives.s_maxage } else { None };
-    let said = admitted
-        .hints
-        .ttl
-        .or(shared_age)
-        .or(directives.max_age)
-        .or_else(|| expires_in(headers, load.ended));
-    let fresh = match said {
+    let validate = directives.forbids_reuse(policy.rules.origin) && admitted.hints.ttl.is_none();
+    let fresh = match said(response) {
+        _ if validate => Duration::ZERO,
         Some(said) => said,
         None => policy
             .ttl_of(status)
             .map(|ttl| shortened(ttl, policy.jitter * luck))
+            .or_else(|| guessed(response))
             .ok_or(UncacheableReason::Status)?,
     };
-    // An `Age` is counted from where it was generated, so the way to here adds to it (RFC 9111 §4.2.3). Without one the
-    // handler is the origin, and what it made is as old as its making.
-    let initial_age = age(headers).map_or(Duration::ZERO, |age| {
-        age.saturating_add(load.ended.since(load.began))
-    });
-    // Fresh for less than it is old already: it would never be a hit.
-    if fresh <= initial_age {
-        return Err(UncacheableReason::NoLifetime);
-    }
+    let initial_age = initial_age(response.headers, load, policy.rules.origin);
+    let must_revalidate = directives.must_revalidate || validate;
     let stale = |said: Option<Duration>, own: Duration| {
-        if directives.must_revalidate {
+        if must_revalidate {
             0
         } else {
             millis(said.unwrap_or(own))
         }
     };
-    Ok(Lifetime {
+    let lifetime = Lifetime {
         received: load.ended,
         initial_age_ms: millis(initial_age),
         fresh_ms: millis(fresh),
         stale_while_revalidate_ms: stale(directives.stale_while_revalidate, policy.stale_while_revalidate),
         stale_if_error_ms: stale(directives.stale_if_error, policy.stale_if_error),
         load_ms: u32::try_from(millis(load.ended.since(load.began))).unwrap_or(u32::MAX),
-    })
+        must_revalidate,
+    };
+    // Fresh for less than it is old already: it would never be a hit, and is of use only to be validated.
+    let useful =
+        has_validator(response.headers) || freshness(&lifetime, load.ended, false) != Freshness::Gone;
+    if fresh <= initial_age && !(policy.rules.revalidate && useful) {
+        return Err(if validate {
+            UncacheableReason::NoCache
+        } else {
+            UncacheableReason::NoLifetime
+        });
+    }
+    Ok(lifetime)
+}
+
+/// The lifetime that the response itself names.
+fn said(response: &Admission<'_>) -> Option<Duration> {
+    let Admission {
+        headers,
+        admitted,
+        shared,
+        load,
+        ..
+    } = *response;
+    let directives = &admitted.directives;
+    let shared_age = if shared { directives.s_maxage } else { None };
+    let said = admitted.hints.ttl.or(shared_age).or(directives.max_age);
+    if admitted.targeted {
+        return said;
+    }
+    said.or_else(|| expires(headers, load.ended))
+}
+
+/// The lifetime of a response that names none (RFC 9111 §4.2.2): a part of the time since it was modified, or nothing at
+/// all where it can only be validated.
+fn guessed(response: &Admission<'_>) -> Option<Duration> {
+    let Admission {
+        status,
+        headers,
+        admitted,
+        policy,
+        load,
+        ..
+    } = *response;
+    if !Rules::guesses(status) && !admitted.directives.public {
+        return None;
+    }
+    let guess = policy.rules.heuristic.and_then(|part| {
+        let modified = HttpDate::of_field(headers, &header::LAST_MODIFIED)?.unix_seconds();
+        let since = date_or(headers, load.ended).saturating_sub(modified);
+        let part = Duration::from_secs(u64::try_from(since).ok()?).as_secs_f64() * part;
+        Some(
+            Duration::try_from_secs_f64(part)
+                .unwrap_or(LONGEST_GUESS)
+                .min(LONGEST_GUESS),
+        )
+    });
+    guess.or(policy.rules.revalidate.then_some(Duration::ZERO))
+}
+
+/// No guess is longer than a day: what names no lifetime may change at any time.
+const LONGEST_GUESS: Duration = Duration::from_secs(24 * 60 * 60);
+
+fn has_validator(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::ETAG) || headers.contains_key(header::LAST_MODIFIED)
+}
+
+/// How old the response was when it was received (RFC 9111 §4.2.3).
+///
+/// An `Age` is counted from where it was generated, so the way to here adds to it. A handler without one is the origin
+/// itself, and what it made is as old as its making; an `origin` somewhere else is as far away as its answer took, and
+/// may have said by `Date` that it made it before.
+fn initial_age(headers: &HeaderMap, load: Load, origin: bool) -> Duration {
+    let delay = load.ended.since(load.began);
+    let said = age(headers);
+    if !origin {
+        return said.map_or(Duration::ZERO, |age| age.saturating_add(delay));
+    }
+    let now = unix_seconds(load.ended);
+    let apparent = u64::try_from(now.saturating_sub(date_or(headers, load.ended))).unwrap_or(0);
+    said.unwrap_or_default()
+        .saturating_add(delay)
+        .max(Duration::from_secs(apparent))
+}
+
+/// `Date`, or `now` where the response has none that can be read.
+fn date_or(headers: &HeaderMap, now: Timestamp) -> i64 {
+    HttpDate::of_field(headers, &header::DATE).map_or_else(|| unix_seconds(now), HttpDate::unix_seconds)
+}
+
+fn unix_seconds(now: Timestamp) -> i64 {
+    i64::try_from(now.as_millis() / 1000).unwrap_or(i64::MAX)
 }
 
 /// `ttl` without the given part of it.
 fn shortened(ttl: Duration, part: f64) -> Duration {
     // Not by `mul_f64`, which panics for the longest durations.
     ttl.saturating_sub(Duration::try_from_secs_f64(ttl.as_secs_f64() * part).unwrap_or_default())
-}
-
-/// `Age` of a response that passed another cache (RFC 9111 §5.1): whole seconds, anything else is ignored.
-fn age(headers: &HeaderMap) -> Option<Duration> {
-    let value = headers.get(header::AGE)?.to_str().ok()?;
-    let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| Duration::from_secs(value.parse::<u64>().unwrap_or(1 << 31).min(1 << 31)))
-}
-
-/// `Expires` (RFC 9111 §5.3), counted from `Date`, or from `now` without one; what cannot be read has expired.
-fn expires_in(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    headers.get(header::EXPIRES)?;
-    let Some(expires) = HttpDate::of_field(headers, &header::EXPIRES) else {
-        return Some(Duration::ZERO);
-    };
-    let now = i64::try_from(now.as_millis() / 1000).unwrap_or(i64::MAX);
-    let from = HttpDate::of_field(headers, &header::DATE).map_or(now, HttpDate::unix_seconds);
-    let left = expires.unix_seconds().saturating_sub(from);
-    Some(Duration::from_secs(u64::try_from(left).unwrap_or(0)))
 }
 
 fn millis(duration: Duration) -> u64 {
@@ -169,12 +278,21 @@ mod tests {
             headers.append(*name, HeaderValue::from_str(value).unwrap());
         }
         let status = StatusCode::from_u16(status).unwrap();
-        let admitted = crate::admit::response(status, &headers, Default::default(), true).unwrap();
+        let admitted =
+            crate::admit::response(status, &headers, Default::default(), policy, true, false).unwrap();
         let load = Load {
             began: at(10_000),
             ended: at(12_000),
         };
-        lifetime(status, &headers, &admitted, policy, true, load, luck)
+        let response = Admission {
+            status,
+            headers: &headers,
+            admitted: &admitted,
+            policy,
+            shared: true,
+            load,
+        };
+        lifetime(&response, luck)
     }
 
     #[test]

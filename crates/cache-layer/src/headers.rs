@@ -1,9 +1,11 @@
 //! The headers of an answer: `Age`, `Cache-Control`, `Cache-Status`, `ETag`, `X-Cache`; and those that are kept.
 
 use bytes::Bytes;
-use http::header::{AGE, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, ETAG, EXPIRES, TRANSFER_ENCODING, VARY};
+use http::header::{
+    AGE, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, DATE, ETAG, EXPIRES, TRANSFER_ENCODING, VARY,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, response};
-use larder_etag::EntityTag;
+use larder_etag::{EntityTag, HttpDate};
 use larder_store::{Lifetime, StoredResponse, Timestamp};
 
 use crate::admit::Asked;
@@ -133,8 +135,32 @@ pub(crate) fn outcome_headers(
     }
 }
 
-/// The headers of a response as they are kept, and whether an `ETag` was made for them.
-pub(crate) fn stored_headers(parts: &response::Parts, policy: &Policy, body: &Bytes) -> (HeaderMap, bool) {
+/// Puts what other caches said of the response before what this one says (RFC 9211 §2).
+pub(crate) fn after_others(headers: &mut HeaderMap, handlers: &HeaderMap) {
+    if !handlers.contains_key(CACHE_STATUS) {
+        return;
+    }
+    let own = headers.remove(CACHE_STATUS);
+    for member in handlers.get_all(CACHE_STATUS).iter().cloned().chain(own) {
+        headers.append(CACHE_STATUS, member);
+    }
+}
+
+/// Writes down when a response was received that does not say when it was made (RFC 9110 §6.6.1).
+pub(crate) fn dated(headers: &mut HeaderMap, received: Timestamp) {
+    if !headers.contains_key(DATE) {
+        let seconds = i64::try_from(received.as_millis() / 1000).unwrap_or(i64::MAX);
+        headers.insert(DATE, HttpDate::from_unix_seconds(seconds).to_header());
+    }
+}
+
+/// The headers of a response as they are kept, without those `left_out`; and whether an `ETag` was made for them.
+pub(crate) fn stored_headers(
+    parts: &response::Parts,
+    policy: &Policy,
+    body: &Bytes,
+    left_out: &[HeaderName],
+) -> (HeaderMap, bool) {
     let mut headers = parts.headers.clone();
     let named: Vec<HeaderName> = headers
         .get_all(CONNECTION)
@@ -145,7 +171,7 @@ pub(crate) fn stored_headers(parts: &response::Parts, policy: &Policy, body: &By
     for name in named {
         headers.remove(name);
     }
-    for name in NEVER_STORED {
+    for name in NEVER_STORED.iter().chain(left_out) {
         headers.remove(name);
     }
     let generated = policy.answer.etag && parts.status == StatusCode::OK && !headers.contains_key(ETAG);
@@ -156,11 +182,12 @@ pub(crate) fn stored_headers(parts: &response::Parts, policy: &Policy, body: &By
 }
 
 /// What belongs to one connection (RFC 9110 §7.6.1), or is said anew of each answer.
-const NEVER_STORED: [HeaderName; 12] = [
+const NEVER_STORED: [HeaderName; 13] = [
     CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-authenticate"),
     HeaderName::from_static("proxy-authentication-info"),
+    HeaderName::from_static("proxy-authorization"),
     HeaderName::from_static("proxy-connection"),
     HeaderName::from_static("te"),
     TRANSFER_ENCODING,

@@ -10,15 +10,8 @@ use crate::policy::{Policy, UnkeyedHeaders, VISIBLE_HEADERS};
 ///
 /// Returns the names that were hidden by policy (not the conditions), for the log.
 pub(crate) fn hide<B>(request: &mut Request<B>, policy: &Policy, verified: bool) -> Vec<HeaderName> {
-    for name in [
-        header::IF_NONE_MATCH,
-        header::IF_MODIFIED_SINCE,
-        header::IF_MATCH,
-        header::IF_UNMODIFIED_SINCE,
-        header::IF_RANGE,
-        header::RANGE,
-    ] {
-        request.headers_mut().remove(name);
+    if !policy.rules.transparent {
+        hide_conditions(request);
     }
     hide_query(request, policy);
     let hidden: Vec<HeaderName> = request
@@ -31,6 +24,23 @@ pub(crate) fn hide<B>(request: &mut Request<B>, policy: &Policy, verified: bool)
         request.headers_mut().remove(name);
     }
     hidden
+}
+
+/// What makes a request one for something else than the whole response (RFC 9110 §13.1, §14.2).
+pub(crate) const CONDITIONS: [HeaderName; 6] = [
+    header::IF_NONE_MATCH,
+    header::IF_MODIFIED_SINCE,
+    header::IF_MATCH,
+    header::IF_UNMODIFIED_SINCE,
+    header::IF_RANGE,
+    header::RANGE,
+];
+
+/// Takes out the conditions of a request, and the range.
+pub(crate) fn hide_conditions<B>(request: &mut Request<B>) {
+    for name in CONDITIONS {
+        request.headers_mut().remove(name);
+    }
 }
 
 /// Whether a response says that it varies by a header that the policy hides: its handler, or a layer within, reads what it
@@ -49,8 +59,8 @@ fn is_visible(name: &HeaderName, policy: &Policy, verified: bool) -> bool {
     let is_credential =
         name == header::COOKIE || name == header::AUTHORIZATION || policy.identity_headers.contains(name);
     if is_credential {
-        // A request of nobody with one of them got here only because it is to be ignored.
-        return verified;
+        // Otherwise a request of nobody with one of them got here only because it is to be ignored.
+        return verified || policy.rules.transparent && !(name == header::COOKIE && policy.ignore_cookies);
     }
     match policy.unkeyed {
         UnkeyedHeaders::Pass => true,

@@ -1,12 +1,14 @@
 //! From a request to the key of its entry.
 
 use http::{HeaderMap, HeaderName, Request};
-use larder_store::{Key, KeyBuffer, KeyWriter, VaryNames};
+use larder_store::{IgnoredParameters, Key, KeyBuffer, KeyWriter, SearchVariance, VaryNames};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::admit;
 use crate::identity::Identity;
+use crate::negotiation::normalised;
 use crate::policy::Policy;
+use crate::search;
 
 /// A key in the making: on the stack as long as it is short, so that a hit allocates nothing for it.
 pub(crate) struct KeyBytes {
@@ -85,8 +87,14 @@ pub(crate) fn of_request<B>(request: &Request<B>, policy: &Policy, identity: Opt
     let mut bytes = KeyBytes::new();
     let mut key = KeyWriter::new(&mut bytes);
     key.part(&policy.scope);
-    let host = admit::authority(request);
-    key.option(host.map(str::as_bytes));
+    let host = admit::host(request);
+    match host {
+        // Its case means nothing (RFC 9110 §4.2.3).
+        Some(host) if policy.rules.normalise && host.iter().any(u8::is_ascii_uppercase) => {
+            key.part(&host.to_ascii_lowercase());
+        }
+        _ => key.option(host),
+    }
     target(&mut key, request, host, policy);
     for name in &policy.key_headers {
         key.header(request.headers(), name.as_str());
@@ -98,12 +106,57 @@ pub(crate) fn of_request<B>(request: &Request<B>, policy: &Policy, identity: Opt
     bytes
 }
 
-/// What all keys of a layer begin with: its name, and which headers and how many own parts follow. So no two layers
-/// read the bytes of one key in two ways, even where both were given the same name.
+/// The key under which it is kept that responses of this path answer several queries: that of `request` without any.
+pub(crate) fn of_path<B>(request: &Request<B>, policy: &Policy, identity: Option<&Identity>) -> KeyBytes {
+    let mut bytes = KeyBytes::new();
+    let mut key = KeyWriter::new(&mut bytes);
+    key.part(&policy.scope);
+    // No host: `of_request` goes on with one, or with its absence.
+    key.part(b"");
+    key.part(b"searches");
+    key.option(admit::host(request));
+    for uri in [client_uri(request), request.uri()] {
+        key.option(uri.scheme_str().map(str::as_bytes));
+        key.part(uri.path().as_bytes());
+    }
+    for name in &policy.key_headers {
+        key.header(request.headers(), name.as_str());
+    }
+    for part in &policy.key_parts {
+        key.option(part(admit::view(request)).as_ref().map(String::as_bytes));
+    }
+    key.option(identity.map(|identity| identity.as_str().as_bytes()));
+    bytes
+}
+
+/// The key of a response under `path` that answers all queries of which, by `variance`, the same is left.
+pub(crate) fn of_search(path: &[u8], variance: &SearchVariance, query: Option<&str>) -> KeyBytes {
+    let mut bytes = KeyBytes::new();
+    bytes.extend(path);
+    let mut key = KeyWriter::new(&mut bytes);
+    // The rule first: under another one the same text is left of other queries.
+    let (kind, names) = match &variance.ignored {
+        IgnoredParameters::None => (b"none", &[][..]),
+        IgnoredParameters::Only(names) => (b"only", &**names),
+        IgnoredParameters::AllExcept(names) => (b"rest", &**names),
+    };
+    key.part(kind);
+    names.iter().for_each(|name| key.part(name.as_bytes()));
+    key.absent();
+    key.part(&[u8::from(variance.unordered)]);
+    key.part(search::canonical(variance, query).as_bytes());
+    bytes
+}
+
+/// What all keys of a layer begin with: its name, how it reads headers, and which headers and how many own parts
+/// follow. So no two layers read the bytes of one key in two ways, even where both were given the same name.
 pub(crate) fn scope(policy: &Policy) -> Box<[u8]> {
     let mut bytes = Vec::new();
     let mut key = KeyWriter::new(&mut bytes);
     key.part(policy.name.as_bytes());
+    if policy.rules.normalise {
+        key.absent();
+    }
     for name in &policy.key_headers {
         key.part(name.as_str().as_bytes());
     }
@@ -112,7 +165,7 @@ pub(crate) fn scope(policy: &Policy) -> Box<[u8]> {
 }
 
 /// Both URIs: a handler sees the client's beside its own, whatever a layer around made of it.
-fn target<B>(key: &mut KeyWriter<'_, KeyBytes>, request: &Request<B>, host: Option<&str>, policy: &Policy) {
+fn target<B>(key: &mut KeyWriter<'_, KeyBytes>, request: &Request<B>, host: Option<&[u8]>, policy: &Policy) {
     let inner = request.uri();
     let outer = client_uri(request);
     uri(key, outer, host, policy);
@@ -125,13 +178,13 @@ fn target<B>(key: &mut KeyWriter<'_, KeyBytes>, request: &Request<B>, host: Opti
 }
 
 /// A URI; the scheme is there in HTTP/2 and in the absolute form, and the authority only where it is not the host.
-fn uri(key: &mut KeyWriter<'_, KeyBytes>, uri: &http::Uri, host: Option<&str>, policy: &Policy) {
+fn uri(key: &mut KeyWriter<'_, KeyBytes>, uri: &http::Uri, host: Option<&[u8]>, policy: &Policy) {
     key.option(uri.scheme_str().map(str::as_bytes));
     let authority = uri
         .authority()
-        .map(http::uri::Authority::as_str)
+        .map(|authority| authority.as_str().as_bytes())
         .filter(|authority| Some(*authority) != host);
-    key.option(authority.map(str::as_bytes));
+    key.option(authority);
     key.part(uri.path().as_bytes());
     let query = uri.query().and_then(|query| policy.query.canonical(query).query);
     key.option(query.as_deref().map(str::as_bytes));
@@ -147,13 +200,22 @@ pub(crate) fn client_uri<B>(request: &Request<B>) -> &http::Uri {
 }
 
 /// The key of one of the responses that vary by request headers: the key of all of them, and the headers' values.
-pub(crate) fn of_variant(primary: &[u8], names: &VaryNames, headers: &HeaderMap) -> KeyBytes {
+pub(crate) fn of_variant(
+    primary: &[u8],
+    names: &VaryNames,
+    headers: &HeaderMap,
+    policy: &Policy,
+) -> KeyBytes {
     let mut bytes = KeyBytes::new();
     bytes.extend(primary);
     let mut key = KeyWriter::new(&mut bytes);
     for name in names {
         key.part(name.as_str().as_bytes());
-        key.header(headers, name.as_str());
+        if policy.rules.normalise {
+            key.option(normalised(name, &mut headers.get_all(name).iter()).as_deref());
+        } else {
+            key.header(headers, name.as_str());
+        }
     }
     bytes
 }

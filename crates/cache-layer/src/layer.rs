@@ -56,7 +56,7 @@ impl<Sc: Scope> CacheLayer<Sc> {
         }
     }
 
-    fn with(self, change: impl FnOnce(&mut Policy)) -> Self {
+    pub(crate) fn with(self, change: impl FnOnce(&mut Policy)) -> Self {
         self.change(|settings| change(&mut settings.policy))
     }
 
@@ -330,7 +330,7 @@ impl<I: Identify> CacheLayer<PerIdentity<I>> {
 }
 
 #[track_caller]
-fn header_name<N>(name: N) -> HeaderName
+pub(crate) fn header_name<N>(name: N) -> HeaderName
 where
     N: TryInto<HeaderName>,
     N::Error: fmt::Display,

@@ -1,11 +1,14 @@
 //! Looking an entry up, and, where the responses differ by request headers, the one that fits.
 
 use http::HeaderMap;
-use larder_store::{Answer, Content, Lookup, SharedEntry, StoreError, VaryNames};
+use larder_store::{
+    Answer, Content, Key, Lookup, SearchVariance, SharedEntry, StoreError, Timestamp, VaryNames,
+};
 
 use crate::cached::Cached;
 use crate::engine::Core;
 use crate::key::{self, KeyBytes};
+use crate::policy::Policy;
 use crate::status::MissReason;
 
 /// What was found for a request.
@@ -22,6 +25,14 @@ pub(crate) enum Found {
     Nothing(MissReason),
 }
 
+/// Where to look for responses that answer several queries.
+#[derive(Debug, Clone)]
+pub(crate) struct Search {
+    /// The key of what is known of the path.
+    pub(crate) path: Key,
+    pub(crate) query: Option<String>,
+}
+
 /// What was found, and where.
 pub(crate) struct Located {
     pub(crate) found: Found,
@@ -31,7 +42,12 @@ pub(crate) struct Located {
 
 /// Looks for the entry of a request in a store that answers at once; `None` when it does not.
 #[inline]
-pub(crate) fn at_once(core: &Core, primary: &KeyBytes, headers: &HeaderMap) -> Option<Located> {
+pub(crate) fn at_once(
+    core: &Core,
+    policy: &Policy,
+    primary: &KeyBytes,
+    headers: &HeaderMap,
+) -> Option<Located> {
     let first = ready(core.store.lookup(primary.as_slice()))?;
     let lists = match split(first) {
         Ok(found) => return Some(Located { found, varies: None }),
@@ -39,16 +55,15 @@ pub(crate) fn at_once(core: &Core, primary: &KeyBytes, headers: &HeaderMap) -> O
     };
     let mut choice = Choice::default();
     for names in variants(&lists) {
-        choice
-            .consider(ready(core.store.lookup(
-                key::of_variant(primary.as_slice(), names, headers).as_slice(),
-            ))?);
+        choice.consider(ready(core.store.lookup(
+            key::of_variant(primary.as_slice(), names, headers, policy).as_slice(),
+        ))?);
     }
     Some(choice.located(&lists))
 }
 
 /// The same in any store.
-pub(crate) async fn wait(core: &Core, primary: &[u8], headers: &HeaderMap) -> Located {
+async fn wait(core: &Core, policy: &Policy, primary: &[u8], headers: &HeaderMap) -> Located {
     let first = core.ask(core.store.lookup(primary)).await;
     let lists = match split(first) {
         Ok(found) => return Located { found, varies: None },
@@ -56,10 +71,59 @@ pub(crate) async fn wait(core: &Core, primary: &[u8], headers: &HeaderMap) -> Lo
     };
     let mut choice = Choice::default();
     for names in variants(&lists) {
-        let variant = key::of_variant(primary, names, headers);
+        let variant = key::of_variant(primary, names, headers, policy);
         choice.consider(core.ask(core.store.lookup(variant.as_slice())).await);
     }
     choice.located(&lists)
+}
+
+/// Looks for the entry of a request under its own key, and under those of its path: the one that was received last, since
+/// what an origin says of its queries may change.
+pub(crate) async fn find(
+    core: &Core,
+    policy: &Policy,
+    primary: &[u8],
+    search: Option<&Search>,
+    headers: &HeaderMap,
+) -> Located {
+    let located = wait(core, policy, primary, headers).await;
+    let Some(search) = search else {
+        return located;
+    };
+    match searched(core, policy, search, headers).await {
+        Some(other) if received(&other) >= received(&located) => other,
+        _ => located,
+    }
+}
+
+fn received(located: &Located) -> Option<Timestamp> {
+    match &located.found {
+        Found::Entry { entry, .. } => Some(entry.entry().lifetime.received),
+        Found::Nothing(_) => None,
+    }
+}
+
+/// Looks for a response that another query was answered with, and that answers this one too (`No-Vary-Search`).
+async fn searched(core: &Core, policy: &Policy, search: &Search, headers: &HeaderMap) -> Option<Located> {
+    for variance in known_searches(core, &search.path).await {
+        let key = key::of_search(search.path.as_bytes(), &variance, search.query.as_deref());
+        let located = wait(core, policy, key.as_slice(), headers).await;
+        if matches!(located.found, Found::Entry { .. }) {
+            return Some(located);
+        }
+    }
+    None
+}
+
+/// By which rules responses under the path were seen to answer several queries.
+pub(crate) async fn known_searches(core: &Core, path: &Key) -> Vec<SearchVariance> {
+    match core.ask(core.store.lookup(path.as_bytes())).await {
+        Ok(Lookup::Found(entry) | Lookup::Stale(entry)) => match &entry.content {
+            Content::Searches(rules) => rules.to_vec(),
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
 }
 
 /// By which headers the responses under `primary` were seen to vary.
@@ -105,7 +169,7 @@ fn variants(marker: &SharedEntry) -> &[VaryNames] {
     }
 }
 
-/// The best of several variants: the one that was received last (RFC 9111 §4.1).
+/// The best of several variants: the one that was made last (RFC 9111 §4.1).
 #[derive(Default)]
 struct Choice {
     best: Option<(Cached, bool)>,
@@ -117,10 +181,11 @@ impl Choice {
     fn consider(&mut self, lookup: Result<Lookup, StoreError>) {
         match split(lookup) {
             Ok(Found::Entry { entry, soft }) => {
+                let made = |entry: &Cached| entry.entry().lifetime.made_ms();
                 let newer = self
                     .best
                     .as_ref()
-                    .is_none_or(|(best, _)| best.entry().lifetime.received < entry.entry().lifetime.received);
+                    .is_none_or(|(best, _)| made(best) < made(&entry));
                 if newer {
                     self.best = Some((entry, soft));
                 }

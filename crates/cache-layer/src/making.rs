@@ -8,6 +8,7 @@ use crate::identity::{Identify, PerIdentity, Shared};
 use crate::layer::CacheLayer;
 use crate::policy::Policy;
 use crate::presets::Preset;
+use crate::profile::Profile;
 
 /// The layers. Each has a `name`, the same on every instance and after every deploy: it is a part of its keys, labels
 /// its metrics, and is the name of its switch.
@@ -49,6 +50,13 @@ impl Engine {
     #[track_caller]
     pub fn cache(&self, name: impl Into<Arc<str>>) -> CacheLayer {
         CacheLayer::new(self, Policy::plain(name.into(), true), Shared, Location::caller())
+    }
+
+    /// A shared cache in front of an origin that it knows nothing of, by RFC 9111: the origin's headers alone decide. Made
+    /// for gateways and reverse proxies; `profile` says how far it goes.
+    #[track_caller]
+    pub fn gateway_cache(&self, name: impl Into<Arc<str>>, profile: Profile) -> CacheLayer {
+        CacheLayer::new(self, profile.policy(name.into()), Shared, Location::caller())
     }
 
     fn preset(&self, preset: Preset, name: Arc<str>, at: &'static Location<'static>) -> CacheLayer {

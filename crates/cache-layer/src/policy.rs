@@ -8,6 +8,7 @@ use http::{Extensions, HeaderMap, HeaderName, Method, StatusCode, Uri};
 use larder_store::Tag;
 
 use crate::query::QueryKey;
+use crate::rules::Rules;
 
 /// A request as the rules of a layer see it.
 #[derive(Debug, Clone, Copy)]
@@ -93,6 +94,7 @@ pub(crate) struct Policy {
     pub(crate) wait: Duration,
     pub(crate) background_timeout: Duration,
     pub(crate) answer: AnswerHeaders,
+    pub(crate) rules: Rules,
 }
 
 /// Which headers a layer adds to its answers.
@@ -147,6 +149,7 @@ impl Policy {
                 x_cache: true,
                 x_cache_age: true,
             },
+            rules: Rules::application(),
         }
     }
 

@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 /// also taken out of the URI that the handler sees on a cacheable request, so that nobody can put into a shared entry
 /// what the key does not show.
 ///
-/// A query with a `;` in it is not reordered: some frameworks part parameters there.
+/// A query with a `;` in what counts of it is not reordered: some frameworks part parameters there.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum QueryKey {
@@ -114,7 +114,9 @@ fn sorted<'q>(query: &'q str, counts: impl Fn(&str) -> bool) -> Canonical<'q> {
             left_out = true;
         }
     }
-    if !left_out && (query.contains(';') || parameters.is_sorted_by(|(a, _), (b, _)| a <= b)) {
+    // In what is left: a parameter that is hidden says nothing of how the others are read.
+    let semicolon = parameters.iter().any(|(_, raw)| raw.contains(';'));
+    if !left_out && (semicolon || parameters.is_sorted_by(|(a, _), (b, _)| a <= b)) {
         return Canonical::same(query);
     }
     let visible = left_out.then(|| join(&parameters));
@@ -122,7 +124,7 @@ fn sorted<'q>(query: &'q str, counts: impl Fn(&str) -> bool) -> Canonical<'q> {
         // The handler sees no query at all, not an empty one.
         return Canonical { query: None, visible };
     }
-    if !query.contains(';') {
+    if !semicolon {
         // Stable: the order of equal names is kept.
         parameters.sort_by(|(a, _), (b, _)| a.cmp(b));
     }

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use http::{Method, Request, Response};
-use larder_store::{Key, Lifetime, Role, VaryNames};
+use larder_store::{Key, Role, VaryNames};
 use tokio::time::timeout;
 use tower_service::Service;
 use tracing::Instrument;
 
 use crate::admit::Asked;
+use crate::cached::Cached;
 use crate::engine::Flight;
 use crate::fill::{self, Fill};
+use crate::hide::hide_conditions;
 use crate::locate::{self, Found};
 use crate::metrics::rare;
 use crate::status::MissReason;
@@ -34,8 +36,12 @@ where
         primary: Key,
         varies: Option<VaryNames>,
         trigger: &'static str,
-        served: Lifetime,
+        served: Cached,
     ) {
+        // Its answer must not be stored (RFC 9111 §5.2.1.5): whoever comes next refreshes.
+        if self.wishes.is_some_and(|wishes| wishes.no_store) {
+            return;
+        }
         let layer = Arc::clone(&self.layer);
         let core = layer.engine.core();
         let (Some(permit), Ok(capture)) = (core.tasks.permit(), self.capture().await) else {
@@ -50,15 +56,16 @@ where
         };
         *self.request.method_mut() = Method::GET;
         self.asked = Asked {
-            head: false,
-            conditional: false,
-            range: false,
-            encodings: false,
+            authorized: self.asked.authorized,
+            ..Asked::GET
         };
+        self.wishes = None;
+        hide_conditions(&mut self.request);
+        let lifetime = served.entry().lifetime;
         let fill = Fill {
             primary,
             capture: Some(capture),
-            fallback: None,
+            before: Some(served),
             reason: MissReason::Expired,
         };
         let span = tracing::debug_span!("larder_refresh", cache = &*layer.policy.name, trigger);
@@ -66,11 +73,12 @@ where
         let limit = layer.policy.background_timeout;
         let work = async move {
             let core = self.layer.engine.core();
-            let found = locate::wait(core, fill.primary.as_bytes(), self.request.headers())
-                .await
-                .found;
+            let primary = fill.primary.as_bytes();
+            let (search, headers) = (self.search.as_ref(), self.request.headers());
+            let located = locate::find(core, &self.layer.policy, primary, search, headers).await;
             // As in `lead`: an earlier fill may have replaced it already.
-            if matches!(&found, Found::Entry { entry, soft: false } if entry.entry().lifetime != served) {
+            if matches!(&located.found, Found::Entry { entry, soft: false } if entry.entry().lifetime != lifetime)
+            {
                 leader.land(Flight::Kept);
                 return;
             }

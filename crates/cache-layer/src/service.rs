@@ -12,6 +12,7 @@ use crate::built::Built;
 use crate::flow;
 use crate::future::ResponseFuture;
 use crate::identity::{Scope, Shared};
+use crate::mutation::Mutation;
 use crate::status::{BypassReason, MissReason};
 use crate::trip::Trip;
 
@@ -71,8 +72,16 @@ where
         let asked = match asked {
             Ok(asked) => asked,
             Err(reason) => {
-                let (response, layer) = (self.inner.call(request), Arc::clone(layer));
-                return ResponseFuture::waiting(async move { layer.bypassed(response.await, reason) });
+                let layer = Arc::clone(layer);
+                let mutation = Mutation::of(&request, &layer);
+                let response = self.inner.call(request);
+                return ResponseFuture::waiting(async move {
+                    let result = response.await;
+                    if let Some(mutation) = mutation {
+                        mutation.happened(&result).await;
+                    }
+                    layer.bypassed(result, reason)
+                });
             }
         };
         let luck = layer.policy.luck();
@@ -87,11 +96,13 @@ where
         let trip = Trip {
             layer: Arc::clone(layer),
             service,
+            wishes: asked.wishes(request.headers()),
             request,
             asked,
             identity: None,
             reason: MissReason::Absent,
-            fallback: None,
+            before: None,
+            search: None,
             luck,
         };
         ResponseFuture::waiting(trip.identify(self.scope.clone()))

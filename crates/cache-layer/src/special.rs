@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::header::{
     AGE, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG,
-    LAST_MODIFIED,
+    IF_UNMODIFIED_SINCE, LAST_MODIFIED,
 };
 use http::{HeaderMap, HeaderName, Response, StatusCode, response};
 use larder_etag::{
@@ -16,8 +16,8 @@ use crate::admit::Asker;
 use crate::body::Body;
 use crate::headers::{CACHE_STATUS, X_CACHE, X_CACHE_AGE};
 
-/// The validators of a stored response: what the conditions of a request are about (RFC 9110 §8.8).
-pub(crate) fn validators(stored: &StoredResponse) -> Validators {
+/// The validators of a stored response, what the conditions of a request are about (RFC 9110 §8.8), and its `Date`.
+pub(crate) fn validators(stored: &StoredResponse) -> (Validators, Option<HttpDate>) {
     // Of two lines none: to take one might confirm a body that the client does not hold.
     let only = |name: &HeaderName| {
         let mut lines = stored
@@ -27,11 +27,12 @@ pub(crate) fn validators(stored: &StoredResponse) -> Validators {
         lines.next().filter(|_| lines.next().is_none())
     };
     let tag = only(&ETAG).and_then(|value| EntityTag::from_header(value).ok());
-    let date = only(&LAST_MODIFIED).and_then(|value| HttpDate::parse(value.as_bytes()).ok());
-    Validators {
+    let date = |name| only(name).and_then(|value| HttpDate::parse(value.as_bytes()).ok());
+    let validators = Validators {
         etag: tag,
-        last_modified: date,
-    }
+        last_modified: date(&LAST_MODIFIED),
+    };
+    (validators, date(&DATE))
 }
 
 /// The answer where the request has conditions, asks for a range, or is a HEAD.
@@ -45,8 +46,9 @@ pub(crate) fn special<B: http_body::Body>(
         return with_body(response, &stored.body, asker);
     }
     let validators = Validators::from_headers(response.headers());
+    let date = HttpDate::of_field(response.headers(), &DATE);
     if asker.asked.conditional
-        && let Some(status) = conditional(stored.status, &validators, asker)
+        && let Some(status) = conditional(stored.status, &validators, date, asker)
     {
         return empty(status, bodiless(status, response.headers()));
     }
@@ -74,13 +76,25 @@ fn with_body<B: http_body::Body>(
 pub(crate) fn conditional(
     status: StatusCode,
     validators: &Validators,
+    date: Option<HttpDate>,
     asker: Asker<'_>,
 ) -> Option<StatusCode> {
     // They are about an answer that would be a success (§13.2.1).
     if !status.is_success() {
         return None;
     }
-    match evaluate(&asker.method(), asker.headers, validators) {
+    // A response that does not say when it was modified was so, at the latest, when it was made (RFC 9111 §4.3.2). That
+    // is enough to say "not since", and not enough for the contrary.
+    let undated = validators.last_modified.is_none() && !asker.headers.contains_key(IF_UNMODIFIED_SINCE);
+    let dated = date.filter(|_| undated).map(|date| Validators {
+        last_modified: Some(date),
+        ..validators.clone()
+    });
+    match evaluate(
+        &asker.method(),
+        asker.headers,
+        dated.as_ref().unwrap_or(validators),
+    ) {
         Precondition::Proceed => None,
         Precondition::NotModified => Some(StatusCode::NOT_MODIFIED),
         Precondition::Failed => Some(StatusCode::PRECONDITION_FAILED),

@@ -24,6 +24,8 @@ pub enum Outcome {
     Bypass,
     /// Answered by the handler, and the answer could not be kept.
     Uncacheable,
+    /// Answered 504, because the request allowed only what is stored (`only-if-cached`) and nothing was.
+    Unsatisfied,
 }
 
 impl Outcome {
@@ -40,6 +42,7 @@ impl Outcome {
             Self::Miss => "miss",
             Self::Bypass => "bypass",
             Self::Uncacheable => "uncacheable",
+            Self::Unsatisfied => "unsatisfied",
         }
     }
 
@@ -50,7 +53,7 @@ impl Outcome {
             Self::HitL1 | Self::HitL2 | Self::Coalesced => "HIT",
             Self::Revalidated => "REVALIDATED",
             Self::StaleSwr | Self::StaleError => "STALE",
-            Self::Miss | Self::Uncacheable => "MISS",
+            Self::Miss | Self::Uncacheable | Self::Unsatisfied => "MISS",
             Self::Bypass => "BYPASS",
         }
     }
@@ -59,7 +62,7 @@ impl Outcome {
         HeaderValue::from_static(self.x_cache())
     }
 
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::HitL1,
         Self::HitL2,
         Self::Revalidated,
@@ -69,6 +72,7 @@ impl Outcome {
         Self::Miss,
         Self::Bypass,
         Self::Uncacheable,
+        Self::Unsatisfied,
     ];
 }
 
@@ -84,6 +88,8 @@ pub enum MissReason {
     Tag,
     /// There were responses for other values of the headers that the response varies by.
     Vary,
+    /// There was one, and the request asked for another: by its `Cache-Control` (RFC 9111 §5.2.1).
+    Request,
     /// The store failed.
     TierError,
 }
@@ -97,6 +103,7 @@ impl MissReason {
             Self::Expired => "expired",
             Self::Tag => "tag",
             Self::Vary => "vary",
+            Self::Request => "request",
             Self::TierError => "tier_error",
         }
     }
@@ -107,6 +114,7 @@ impl MissReason {
             Self::Absent => "uri-miss",
             Self::Expired | Self::Tag => "stale",
             Self::Vary => "vary-miss",
+            Self::Request => "request",
             Self::TierError => "bypass",
         }
     }
@@ -130,6 +138,8 @@ pub enum BypassReason {
     NoIdentity,
     /// A part of a representation was asked for of which the whole is not stored.
     Range,
+    /// The request says that no answer to it may be kept (`no-store`), and nothing was stored before.
+    NoStore,
     /// The request has a body.
     Body,
     /// The request asks for another protocol.
@@ -154,6 +164,7 @@ impl BypassReason {
             Self::Cookie => "cookie",
             Self::NoIdentity => "no_identity",
             Self::Range => "range",
+            Self::NoStore => "no_store",
             Self::Body => "body",
             Self::Upgrade => "upgrade",
             Self::Host => "host",
@@ -167,6 +178,7 @@ impl BypassReason {
         match self {
             Self::Method => "method",
             Self::Head | Self::Range => "uri-miss",
+            Self::NoStore => "request",
             _ => "bypass",
         }
     }
@@ -176,7 +188,7 @@ impl BypassReason {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UncacheableReason {
-    /// Its status has no lifetime in this layer, and the response names none.
+    /// Its status has no lifetime in this layer, and the response names none; or it is one that is never kept.
     Status,
     /// It sets a cookie.
     SetCookie,
@@ -184,12 +196,17 @@ pub enum UncacheableReason {
     Private,
     /// It says `no-store`.
     NoStore,
-    /// It says `no-cache`: it may be reused only after asking the handler, which has no way to answer that.
+    /// Its request carried `Authorization`, and it does not say that others may have it too (RFC 9111 §3.5).
+    Authorization,
+    /// It says `no-cache`, so that it may be reused only after asking the handler, which the layer does not do, or which
+    /// the response has no validator for.
     NoCache,
     /// Its lifetime is zero.
     NoLifetime,
     /// It varies by something that no request header shows: `Vary: *`.
     VaryStar,
+    /// It names more cache groups than the layer reads.
+    Groups,
     /// It varies by a header that was hidden from its handler, which so made one answer for all of that header's values.
     HiddenVary,
     /// Its body is larger than the layer keeps.
@@ -198,6 +215,10 @@ pub enum UncacheableReason {
     Streaming,
     /// Its body ended early or failed.
     Incomplete,
+    /// It says that nothing changed, and names another validator than what was asked about.
+    Validator,
+    /// It answers a HEAD, and nothing that is stored could be updated by it.
+    Head,
     /// The handler said so with [`CacheHints`](crate::CacheHints).
     Hint,
     /// Its tags were forgotten while the handler ran.
@@ -215,13 +236,17 @@ impl UncacheableReason {
             Self::SetCookie => "set_cookie",
             Self::Private => "private",
             Self::NoStore => "no_store",
+            Self::Authorization => "authorization",
             Self::NoCache => "no_cache",
             Self::NoLifetime => "no_lifetime",
             Self::VaryStar => "vary_star",
+            Self::Groups => "groups",
             Self::HiddenVary => "hidden_vary",
             Self::TooLarge => "too_large",
             Self::Streaming => "streaming",
             Self::Incomplete => "incomplete",
+            Self::Validator => "validator",
+            Self::Head => "head",
             Self::Hint => "hint",
             Self::Stamp => "stamp",
             Self::StoreError => "store_error",

@@ -56,6 +56,19 @@ impl Tasks {
         self.tracker.spawn_on(owned, &runtime);
     }
 
+    /// Runs `work` in the background however much is under way there: it is short, and what it does is owed to a request
+    /// that came, whose number is the only bound. Not after shutdown, nor where there is no runtime.
+    pub(crate) fn spawn_owed(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.stop.clone();
+        match Handle::try_current() {
+            Ok(runtime) => {
+                let owed = async move { stop.run_until_cancelled(work).await.unwrap_or_default() };
+                self.tracker.spawn_on(owed, &runtime);
+            }
+            Err(_) => tracing::error!("an invalidation was not ended, since there is no runtime for it"),
+        }
+    }
+
     pub(crate) async fn idle(&self) {
         self.tracker.wait().await;
     }

@@ -11,7 +11,9 @@ use crate::built::Built;
 use crate::cached::Cached;
 use crate::engine::FlightKey;
 use crate::identity::Identity;
+use crate::locate::Search;
 use crate::status::MissReason;
+use crate::wishes::Wishes;
 use crate::{key, tags};
 
 /// A request on its way, with the service that is ready for it.
@@ -21,9 +23,13 @@ pub(crate) struct Trip<S, ReqB> {
     pub(crate) request: Request<ReqB>,
     pub(crate) asked: Asked,
     pub(crate) identity: Option<Identity>,
-    /// Why the cache could not answer, and the stale entry that may stand in, as they were found last.
+    /// Why the cache could not answer, and the entry that was no answer, as they were found last.
     pub(crate) reason: MissReason,
-    pub(crate) fallback: Option<Cached>,
+    pub(crate) before: Option<Cached>,
+    /// What the request wants of the cache.
+    pub(crate) wishes: Option<Wishes>,
+    /// Where responses to other queries are found.
+    pub(crate) search: Option<Search>,
     /// Decides whether a hit refreshes early: drawn once, however often the request looks.
     pub(crate) luck: f64,
 }
@@ -51,10 +57,29 @@ impl<S, ReqB> Trip<S, ReqB> {
     ) -> FlightKey {
         let key = match varies {
             None => primary.clone(),
-            Some(names) => key::of_variant(primary.as_bytes(), names, self.request.headers())
-                .as_slice()
-                .into(),
+            Some(names) => key::of_variant(
+                primary.as_bytes(),
+                names,
+                self.request.headers(),
+                &self.layer.policy,
+            )
+            .as_slice()
+            .into(),
         };
         (key, capture.fingerprint())
+    }
+
+    /// Where responses to other queries of this path are found, if the layer reads `No-Vary-Search`.
+    pub(crate) fn search(&self) -> Option<Search> {
+        let policy = &self.layer.policy;
+        let query = self.request.uri().query();
+        // A response speaks of the query of its client. A handler sees that beside another that a layer around made of it.
+        let is_clients = key::client_uri(&self.request).query() == query;
+        (policy.rules.no_vary_search && is_clients).then(|| Search {
+            path: key::of_path(&self.request, policy, self.identity.as_ref())
+                .as_slice()
+                .into(),
+            query: query.map(str::to_owned),
+        })
     }
 }

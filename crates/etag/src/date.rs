@@ -66,8 +66,9 @@ impl HttpDate {
     /// Reads a date in any of the three forms, `now` deciding the century of a two-digit year: a date more
     /// than 50 years ahead is one of the past (RFC 9110 §5.6.7).
     ///
-    /// Whitespace around the value is not part of it (§5.5); inside, every byte counts, case included. The
-    /// weekday must be that of the date. A leap second, 23:59:60, is the second after it.
+    /// Whitespace around the value is not part of it (§5.5); inside, every byte counts, but for the case of
+    /// letters, in which a cache is to be lenient (RFC 9111 §4.2). The weekday must be that of the date. A leap
+    /// second, 23:59:60, is the second after it.
     ///
     /// # Errors
     ///
@@ -80,12 +81,13 @@ impl HttpDate {
     /// lines has no value to trust (RFC 9110 §5.3, §13.1.3, §13.1.4).
     #[must_use]
     pub fn of_field(headers: &http::HeaderMap, name: &http::HeaderName) -> Option<Self> {
-        let mut lines = headers.get_all(name).iter();
-        let line = lines.next()?;
-        if lines.next().is_some() {
-            return None;
-        }
-        Self::parse(line.as_bytes()).ok()
+        Self::parse(only_line(headers, name)?).ok()
+    }
+
+    /// The date of a field, as [`HttpDate::of_field`] reads it, `now` deciding the century of a two-digit year.
+    #[must_use]
+    pub fn of_field_at(headers: &http::HeaderMap, name: &http::HeaderName, now: Self) -> Option<Self> {
+        Self::parse_at(only_line(headers, name)?, now).ok()
     }
 
     /// The date as a header value, in the form a sender must use (`IMF-fixdate`, RFC 9110 §5.6.7).
@@ -269,6 +271,12 @@ impl Moment {
     }
 }
 
+fn only_line<'h>(headers: &'h http::HeaderMap, name: &http::HeaderName) -> Option<&'h [u8]> {
+    let mut lines = headers.get_all(name).iter();
+    let line = lines.next()?;
+    lines.next().is_none().then(|| line.as_bytes())
+}
+
 fn read(value: &[u8], now: impl FnOnce() -> HttpDate) -> Result<HttpDate, InvalidDate> {
     let value = trim_ows(value);
     four_digit_year(value)
@@ -281,14 +289,16 @@ fn four_digit_year(value: &[u8]) -> Option<HttpDate> {
     moment.date(
         WEEKDAYS
             .iter()
-            .position(|day| day.as_bytes()[..3] == value[..3])?,
+            .position(|day| day.as_bytes()[..3].eq_ignore_ascii_case(&value[..3]))?,
     )
 }
 
 fn two_digit_year(value: &[u8], now: impl FnOnce() -> HttpDate) -> Option<HttpDate> {
     let comma = value.iter().position(|byte| *byte == b',')?;
     let (name, rest) = value.split_at(comma);
-    let weekday = WEEKDAYS.iter().position(|day| day.as_bytes() == name)?;
+    let weekday = WEEKDAYS
+        .iter()
+        .position(|day| day.as_bytes().eq_ignore_ascii_case(name))?;
     let moment = fill(RFC_850, rest)?;
     moment.in_century_of(Moment::of(now())).date(weekday)
 }
@@ -307,14 +317,14 @@ fn fill(form: &[u8], value: &[u8]) -> Option<Moment> {
             b'h' => &mut moment.hour,
             b'm' => &mut moment.minute,
             b's' => &mut moment.second,
-            literal if literal == byte => continue,
+            literal if literal.eq_ignore_ascii_case(byte) => continue,
             _ => return None,
         };
         *place = *place * 10 + digit(*kind, *byte)?;
     }
     let month = form.iter().position(|kind| *kind == b'o')?;
     let name = value.get(month..month + 3)?;
-    moment.month = i64::try_from(MONTHS.iter().position(|known| known[..] == *name)?).ok()? + 1;
+    moment.month = i64::try_from(MONTHS.iter().position(|known| known.eq_ignore_ascii_case(name))?).ok()? + 1;
     Some(moment)
 }
 
@@ -377,9 +387,6 @@ mod tests {
             "Sun, 06 Nov 1994 08:49:37 GMT; length=5",
             "Sun, 06 Nov 1994 08:49:37 GMT\n",
             "Sun, 06 Nov 1994 08:49:37 UTC",
-            "Sun, 06 Nov 1994 08:49:37 gmt",
-            "sun, 06 Nov 1994 08:49:37 GMT",
-            "Sun, 06 nov 1994 08:49:37 GMT",
             "Sun,  6 Nov 1994 08:49:37 GMT",
             "Sun, 6 Nov 1994 08:49:37 GMT",
             "Mon, 06 Nov 1994 08:49:37 GMT",
@@ -394,9 +401,62 @@ mod tests {
             "Sun Nov  6 08:49:37 1994 GMT",
             "Sunday, 06-Nov-1994 08:49:37 GMT",
             "Sun, 06-Nov-94 08:49:37 GMT",
+            "Sun, 06 Nov 1994 08:49:37 EST",
+            "Sun, 06 Nov 1994 08:49:37 +0000",
+            "Sun, 06 Nov 1994 08:49:37",
+            "Sun, 06 Nov 94 08:49:37 GMT",
+            "Sun 06 Nov 1994 08:49:37 GMT",
+            "Sun,06 Nov 1994 08:49:37 GMT",
+            "Sun,  06 Nov 1994 08:49:37 GMT",
+            "Sun, 06  Nov  1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994  08:49:37 GMT",
+            "Sun, 06-Nov-1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 8:49:37 GMT",
+            "Sun, 06 Nov 1994 08.49.37 GMT",
+            "Sun, 06 Nov 1994 08:49 GMT",
+            "Sunday, 06 Nov 1994 08:49:37 GMT",
+            "Sunday, 06-Nov-94 8:49:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37 UTC",
+            "Sunday 06-Nov-94 08:49:37 GMT",
+            "Sunday, 06 Nov 94 08:49:37 GMT",
+            "Sun Nov  6 8:49:37 1994",
+            "Sun Nov  6 08:49:37 94",
+            "Sun, Nov  6 08:49:37 1994",
+            "Sun, 06 Nov 1994 08:49:37 GMT, Sun, 06 Nov 1994 08:49:37 GMT",
+            "\"Sun, 06 Nov 1994 08:49:37 GMT\"",
+            "784111777",
         ] {
             assert_eq!(seconds(text), None, "{text}");
         }
+    }
+
+    /// RFC 9111 §4.2: "a cache recipient SHOULD match the field value case-insensitively".
+    #[test]
+    fn the_case_of_letters_means_nothing() {
+        for text in [
+            "SUN, 06 Nov 1994 08:49:37 GMT",
+            "sun, 06 Nov 1994 08:49:37 GMT",
+            "Sun, 06 NOV 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 08:49:37 gMT",
+            "sUNDAY, 06-nOV-94 08:49:37 Gmt",
+            "sun nov  6 08:49:37 1994",
+        ] {
+            assert_eq!(seconds(text), Some(EXAMPLE), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_field_of_two_lines_has_no_date() {
+        let mut headers = http::HeaderMap::new();
+        let name = http::header::EXPIRES;
+        let of = |headers: &http::HeaderMap| HttpDate::of_field_at(headers, &name, NOW);
+        assert_eq!(of(&headers), None);
+        headers.append(&name, HeaderValue::from_static("Sunday, 06-Nov-94 08:49:37 GMT"));
+        assert_eq!(of(&headers), Some(HttpDate::from_unix_seconds(EXAMPLE)));
+        assert_eq!(of(&headers), HttpDate::of_field(&headers, &name));
+        headers.append(&name, HeaderValue::from_static("Sunday, 06-Nov-94 08:49:37 GMT"));
+        assert_eq!(of(&headers), None);
+        assert_eq!(HttpDate::of_field(&headers, &name), None);
     }
 
     #[test]
@@ -464,6 +524,19 @@ mod tests {
         );
     }
 
+    fn in_usual_case(text: &str) -> String {
+        let mut usual = String::new();
+        for letter in text.chars() {
+            let first = !usual.ends_with(|before: char| before.is_ascii_alphabetic());
+            usual.push(if first {
+                letter.to_ascii_uppercase()
+            } else {
+                letter.to_ascii_lowercase()
+            });
+        }
+        usual.replace("Gmt", "GMT")
+    }
+
     proptest! {
         #[test]
         fn parse_undoes_print(seconds in HttpDate::MIN.seconds..=HttpDate::MAX.seconds) {
@@ -478,7 +551,8 @@ mod tests {
             prop_assert_eq!(httpdate::fmt_http_date(date.into()), date.to_string());
         }
 
-        /// Near misses of the three forms: whatever is read must be read so by the other crate too.
+        /// Near misses of the three forms: whatever is read must be read so by the other crate too, to which
+        /// case matters.
         #[test]
         fn no_near_miss_is_read(form in 0..3usize, at in 0..30usize, byte in " 0123456789:,-GMTSunNov;\t") {
             let mut text = [
@@ -487,6 +561,7 @@ mod tests {
             let at = at.min(text.len());
             text.replace_range(at..(at + 1).min(text.len()), &byte[..1]);
             if let Ok(date) = HttpDate::parse_at(text.as_bytes(), NOW) {
+                let text = in_usual_case(&text);
                 prop_assert_eq!(httpdate::parse_http_date(&text).map(HttpDate::from).ok(), Some(date));
             }
         }

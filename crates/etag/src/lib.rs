@@ -83,6 +83,8 @@
 
 mod date;
 mod digest;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod list;
 mod multipart;
 mod not_modified;

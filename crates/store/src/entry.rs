@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::clock::{Timestamp, millis};
 use crate::ledger::{Stamps, Validity};
+use crate::search::SearchVariance;
 use crate::tag::Tag;
 
 /// What an allocator adds to a piece of memory: a header, and half of what it rounds up to.
@@ -34,6 +35,9 @@ pub enum Content {
     /// The mark that the responses under this key differ by request headers: each has a key of its own, which holds
     /// the values of the headers named here. One list of names for each `Vary` seen, the newest first.
     Variants(Box<[VaryNames]>),
+    /// The mark that responses under this path answer more queries than their own (`No-Vary-Search`): each has a key of
+    /// its own, which holds what is left of the query. One rule for each that was seen, the newest first.
+    Searches(Box<[SearchVariance]>),
 }
 
 /// The request headers by which a response varies: lower case, sorted, each once.
@@ -57,7 +61,7 @@ impl Entry {
     pub fn response(&self) -> Option<&StoredResponse> {
         match &self.content {
             Content::Response(response) => Some(response),
-            Content::Variants(_) => None,
+            Content::Variants(_) | Content::Searches(_) => None,
         }
     }
 
@@ -76,6 +80,7 @@ impl Entry {
         let content = match &self.content {
             Content::Response(response) => response.overhead(),
             Content::Variants(all) => all.iter().map(|names| 16 + PIECE + names.len() * 64).sum(),
+            Content::Searches(all) => all.iter().map(SearchVariance::overhead).sum(),
         };
         size_of::<Self>() + 4 * PIECE + content + self.tags_overhead()
     }
@@ -87,7 +92,7 @@ impl Entry {
         let texts = self.tags.iter().map(|tag| {
             let text = match last.replace(tag) {
                 Some(last) if tag.shares_text(last) => 0,
-                _ => 16 + PIECE + tag.text_len(),
+                _ => 16 + PIECE + tag.text().len(),
             };
             text + PER_TAG
         });
@@ -116,6 +121,8 @@ pub struct Lifetime {
     pub stale_if_error_ms: u64,
     /// How long its making took, in milliseconds.
     pub load_ms: u32,
+    /// Whether it must never be served stale, whoever asks and whatever failed (RFC 9111 §4.2.4).
+    pub must_revalidate: bool,
 }
 
 impl Lifetime {
@@ -129,7 +136,14 @@ impl Lifetime {
             stale_while_revalidate_ms: 0,
             stale_if_error_ms: 0,
             load_ms: 0,
+            must_revalidate: false,
         }
+    }
+
+    /// When the response was made, as far as is known, in milliseconds since 1970.
+    #[must_use]
+    pub const fn made_ms(&self) -> u64 {
+        self.received.as_millis().saturating_sub(self.initial_age_ms)
     }
 
     /// The age at `now`, in milliseconds (RFC 9111 §4.2.3).
@@ -175,7 +189,7 @@ impl StoredResponse {
             .values()
             .for_each(|value| values.extend_from_slice(value.as_bytes()));
         let mut values = Bytes::from(values);
-        let headers = headers
+        let lines = headers
             .iter()
             .map(|(name, value)| {
                 let bytes = values.split_to(value.len());
@@ -185,11 +199,16 @@ impl StoredResponse {
                 (own_name(name), copy)
             })
             .collect();
+        Self::of_lines(status, lines, body)
+    }
+
+    /// Takes over `lines` and `body`, which share the memory that they came in.
+    pub(crate) fn of_lines(status: StatusCode, lines: Vec<(HeaderName, HeaderValue)>, body: Bytes) -> Self {
         Self {
             status,
             body,
             generated_etag: false,
-            headers,
+            headers: lines.into(),
             rendering: Default::default(),
         }
     }

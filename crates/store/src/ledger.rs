@@ -39,9 +39,9 @@ use crate::sync::{Arc, Mutex, MutexGuard, lock};
 use crate::tag::TagId;
 
 const SHARDS: usize = 16;
-/// Groups of tags: 128 KiB. With 1,000 invalidations a second and fills of 100 ms, about one fill in 160 that brings
+/// Groups of tags: 512 KiB. With 1,000 invalidations a second and fills of 100 ms, about one fill in 650 that brings
 /// a new tag is not kept.
-const GROUPS: usize = if cfg!(shuttle) { 4 } else { 1 << 14 };
+const GROUPS: usize = if cfg!(shuttle) { 4 } else { 1 << 16 };
 
 /// The moment before a fill, by which its entry is judged: the number of the last invalidation before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 //! - [`Tag`] is a name under which entries are forgotten.
 //! - [`Entry`] is what is kept: a response or a value, with its [`Lifetime`] and its tags.
 //! - [`Store`] is the contract of what keeps entries; [`MemoryStore`] keeps them in this process.
+//! - [`Frame`] is an entry as bytes, for stores outside this process.
 //! - [`Flights`] lets one of many concurrent callers work and the others wait.
 //! - [`Clock`] tells the time, and [`FakeClock`] tells the time that a test wants.
 //!
@@ -14,9 +15,13 @@ mod contract;
 mod entry;
 mod error;
 mod flight;
+mod frame;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod key;
 mod ledger;
 mod memory;
+mod search;
 mod sync;
 mod tag;
 
@@ -25,7 +30,9 @@ pub use contract::{Answer, Capture, Forgotten, Kept, Lookup, Put, Size, Store};
 pub use entry::{Content, Entry, Lifetime, SharedEntry, StoredResponse, VaryNames};
 pub use error::{StoreError, StoreErrorKind};
 pub use flight::{Flights, Landing, Leader, Role, Waiter};
+pub use frame::{Frame, FrameError};
 pub use key::{Key, KeyBuffer, KeyWriter};
 pub use ledger::{Sequence, Strength, Validity};
 pub use memory::MemoryStore;
+pub use search::{IgnoredParameters, SearchVariance};
 pub use tag::{Tag, TagId, TagKind};

@@ -42,6 +42,12 @@ pub enum TagKind {
     Path,
     /// All entries of one path and query, under any host, header or identity.
     Uri,
+    /// All entries of one path and query of one origin.
+    Target,
+    /// All entries of one path of one origin whose responses answer several queries (`No-Vary-Search`).
+    Searches,
+    /// All entries that an origin put into one of its cache groups (RFC 9875).
+    Group,
 }
 
 impl TagKind {
@@ -54,6 +60,9 @@ impl TagKind {
             Self::Identity => "identity",
             Self::Path => "path",
             Self::Uri => "uri",
+            Self::Target => "target",
+            Self::Searches => "searches",
+            Self::Group => "group",
         }
     }
 }
@@ -144,6 +153,40 @@ impl Tag {
         Self::whole(TagKind::Uri, ordered(&text).unwrap_or(text))
     }
 
+    /// The tag of this path and query of one origin, by the rules of [`uri`](Self::uri): what a mutation forgets (RFC
+    /// 9111 §4.4). `origin` is the host and port as a request names them, in any case.
+    #[must_use]
+    pub fn target(origin: &str, path_and_query: &str) -> Self {
+        let target = unescaped(path_and_query);
+        let target = ordered(&target).map_or(target, |ordered| Cow::Owned(ordered.as_ref().to_owned()));
+        Self::of_origin(TagKind::Target, origin, &target)
+    }
+
+    /// The tag of those entries at `path` of one origin that answer several queries.
+    #[must_use]
+    pub fn searches(origin: &str, path: &str) -> Self {
+        Self::of_origin(TagKind::Searches, origin, &unescaped(path))
+    }
+
+    /// The tag of those entries at `path` of all origins, which is no tag of any one of them.
+    #[must_use]
+    pub fn all_searches(path: &str) -> Self {
+        Self::whole(TagKind::Searches, unescaped(path).into())
+    }
+
+    /// The tag of the cache group `name` of one origin (RFC 9875 §2). Names are told apart by case.
+    #[must_use]
+    pub fn group(origin: &str, name: &str) -> Self {
+        Self::of_origin(TagKind::Group, origin, name)
+    }
+
+    fn of_origin(kind: TagKind, origin: &str, text: &str) -> Self {
+        // A default port names the same origin as none. No origin has a space in it, so that the first one ends it.
+        let port = origin.strip_suffix(":80").or_else(|| origin.strip_suffix(":443"));
+        let origin = port.unwrap_or(origin).to_ascii_lowercase().replace(' ', "%20");
+        Self::whole(kind, format!("{origin} {text}").into())
+    }
+
     /// What this tag names.
     #[must_use]
     pub const fn kind(&self) -> TagKind {
@@ -156,14 +199,21 @@ impl Tag {
         self.text.get(..self.length as usize).unwrap_or(&self.text)
     }
 
+    /// The tag whose text is the first `length` bytes of `text`, which is taken as it is; `None` if it does not have
+    /// them, or they end within a character.
+    pub(crate) fn of_parts(kind: TagKind, text: Arc<str>, length: u32) -> Option<Self> {
+        text.get(..usize::try_from(length).ok()?)?;
+        Some(Self { kind, text, length })
+    }
+
     /// Whether the texts of both lie in the same memory.
     pub(crate) fn shares_text(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.text, &other.text)
     }
 
-    /// The bytes of the text that it holds, of which its own may be a part.
-    pub(crate) fn text_len(&self) -> usize {
-        self.text.len()
+    /// The text that it holds, of which its own may be a part.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
     }
 
     /// The id under which stores keep the tag.
@@ -340,6 +390,25 @@ mod tests {
                 assert_eq!(tag.as_str(), expected.as_str());
             }
         }
+    }
+
+    #[test]
+    fn an_origin_has_targets_and_groups_of_its_own() {
+        assert_eq!(
+            Tag::target("Jam.Test:80", "/a%7E?b=2&a=1"),
+            Tag::target("jam.test:80", "/a~?a=1&b=2")
+        );
+        assert_ne!(Tag::target("jam.test", "/a"), Tag::target("other.test", "/a"));
+        assert_ne!(Tag::group("jam.test", "a b"), Tag::group("jam.test a", "b"));
+        assert_ne!(Tag::group("jam.test", "a"), Tag::group("jam.test", "A"));
+        assert_ne!(
+            Tag::target("jam.test", "/a").id(),
+            Tag::searches("jam.test", "/a").id()
+        );
+        assert_ne!(
+            Tag::target("jam.test", "/a").id(),
+            Tag::group("jam.test", "/a").id()
+        );
     }
 
     #[test]

@@ -199,6 +199,7 @@ fn lifetime() -> Lifetime {
         stale_while_revalidate_ms: 3_003,
         stale_if_error_ms: 4_004,
         load_ms: 5,
+        must_revalidate: true,
     }
 }
 

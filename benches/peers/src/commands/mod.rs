@@ -1,11 +1,14 @@
 //! One file a command.
 
 pub(crate) mod callgrind;
+pub(crate) mod gateway;
 pub(crate) mod hits;
 pub(crate) mod in_process;
 pub(crate) mod loopback;
+mod proxies;
 pub(crate) mod serve;
 mod server;
+mod tree;
 mod wrk;
 
 use std::{path::PathBuf, process::Command};
@@ -19,6 +22,7 @@ fn myself() -> Outcome<PathBuf> {
 
 /// Fails in one line when `program` is not there.
 fn installed(program: &str, package: &str) -> Outcome<()> {
+    // Most know `--version`; all of them can be started.
     let found = Command::new(program).arg("--version").output();
     found
         .map(|_| ())

@@ -1,15 +1,13 @@
 //! A contender served by a child process, with the child's CPU time; the child is killed on drop.
 
 use std::{
-    fs,
     io::{BufRead, BufReader, Lines, Write},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
 use larder_peers::{Outcome, contenders::Contender};
 
-/// Linux reports CPU time to user space in hundredths of a second on every common architecture.
-const TICKS_PER_SECOND: f64 = 100.0;
+use super::tree;
 
 pub(super) struct Server {
     child: Child,
@@ -58,16 +56,7 @@ impl Server {
 
     /// The child's user and system time so far, in microseconds.
     pub(super) fn cpu_us(&self) -> Outcome<f64> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // The name in parentheses may hold blanks; utime and stime are the 12th and 13th word after it.
-        let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-        let ticks: Vec<f64> = rest
-            .split_whitespace()
-            .skip(11)
-            .take(2)
-            .filter_map(|word| word.parse().ok())
-            .collect();
-        Ok(ticks.iter().sum::<f64>() / TICKS_PER_SECOND * 1e6)
+        Ok(tree::cpu_us(self.child.id()).ok_or("the server ended early")?)
     }
 
     fn line(&mut self) -> Outcome<String> {
