@@ -52,6 +52,76 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         test: "ledger_shuttle",
         name: "ledger_record_begins_at_zero",
     },
+    Mutant {
+        package: "larder-lock",
+        test: "simulation",
+        name: "lock_cancel_leaks",
+    },
+    Mutant {
+        package: "larder-lock",
+        test: "simulation",
+        name: "lock_extend_any_owner",
+    },
+    Mutant {
+        package: "larder-lock",
+        test: "simulation",
+        name: "lock_extend_minority",
+    },
+    Mutant {
+        package: "larder-lock",
+        test: "simulation",
+        name: "lock_failure_not_undone",
+    },
+    Mutant {
+        package: "larder-lock",
+        test: "simulation",
+        name: "lock_fence_unchecked",
+    },
+    Mutant {
+        package: "larder-lock",
+        test: "simulation",
+        name: "lock_no_drift",
+    },
+    Mutant {
+        package: "larder-lock",
+        test: "simulation",
+        name: "lock_no_quarantine",
+    },
+    Mutant {
+        package: "larder-lock",
+        test: "simulation",
+        name: "lock_ok_after_loss",
+    },
+    Mutant {
+        package: "larder-lock",
+        test: "simulation",
+        name: "lock_plain_del",
+    },
+    Mutant {
+        package: "larder-lock",
+        test: "simulation",
+        name: "lock_quorum_minority",
+    },
+    Mutant {
+        package: "larder-lock",
+        test: "simulation",
+        name: "lock_release_where_noticed",
+    },
+    Mutant {
+        package: "larder-lock",
+        test: "simulation",
+        name: "lock_validity_from_end",
+    },
+    Mutant {
+        package: "larder-lock",
+        test: "simulation",
+        name: "lock_validity_unchecked",
+    },
+    Mutant {
+        package: "larder-lock",
+        test: "simulation",
+        name: "lock_watchdog_stops",
+    },
 ];
 
 /// Conditions, and the suite that passes under each as it is.

@@ -1,0 +1,225 @@
+//! An acquisition: attempts until the lock is won or the wait is over, in a task that nobody has to stay for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep_until};
+
+use crate::attempt::{Attempt, Verdict};
+use crate::held::Held;
+use crate::hold::Hold;
+use crate::listener::Listener;
+use crate::name::Lock;
+use crate::nodes::Nodes;
+use crate::options::LockOptions;
+use crate::outcome::LockError;
+use crate::queue::Place;
+use crate::watchdog;
+
+/// How long a waiter sleeps at most before it asks the nodes again, in case that it missed a release; at least half of it.
+const POLL: Duration = Duration::from_secs(2);
+
+/// After the expiry of another's vote: nodes count in milliseconds.
+const AFTER_EXPIRY: Duration = Duration::from_millis(2);
+
+/// The longest pause after the first attempt that nobody won; doubled with each further one.
+const SPLIT_PAUSE: Duration = Duration::from_millis(4);
+
+/// For how long those go on at most whose votes are split and who do not wait.
+const SPLIT_PATIENCE: Duration = Duration::from_secs(1);
+
+/// The longest pause after the first attempt that found no majority; doubled with each further one.
+const UNAVAILABLE_PAUSE: Duration = Duration::from_millis(50);
+
+/// The longest of all pauses.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// What a task needs to acquire one lock. It has the turn in this process's queue.
+pub(crate) struct Acquisition {
+    pub(crate) nodes: Arc<Nodes>,
+    pub(crate) lock: Lock,
+    pub(crate) options: LockOptions,
+    pub(crate) deadline: Instant,
+    pub(crate) place: Place,
+}
+
+impl Acquisition {
+    /// Acquires the lock for whoever listens to `sender`. If nobody does, now or in the middle of it, it takes back what
+    /// it has.
+    pub(crate) async fn run(self, mut sender: oneshot::Sender<Result<Held, LockError>>) {
+        let Self {
+            nodes,
+            lock,
+            options,
+            deadline,
+            place,
+        } = self;
+        let mut tries = Tries::new(&nodes, &lock, &options, deadline);
+        let result = tokio::select! {
+            biased;
+            result = tries.until_won() => Some(result),
+            () = sender.closed(), if !cfg!(larder_mutant = "lock_cancel_leaks") => None,
+        };
+        let attempt = tries.attempt.take();
+        match (result, attempt) {
+            (Some(Ok(valid_until)), Some(attempt)) => {
+                let held = hold(attempt, lock, &options, valid_until, place);
+                // Handed back if nobody listens, and released by being dropped.
+                drop(sender.send(Ok(held)));
+            }
+            // What was granted is being taken back, before whatever the next in the queue sends.
+            (Some(Err(error)), _) => drop(sender.send(Err(error))),
+            // Nobody listens.
+            (_, attempt) => {
+                if let Some(undone) = attempt.and_then(|attempt| attempt.undo(false)) {
+                    let _ = undone.await;
+                }
+            }
+        }
+    }
+}
+
+/// Makes a hold of an attempt that was won.
+fn hold(attempt: Attempt, lock: Lock, options: &LockOptions, valid_until: Instant, place: Place) -> Held {
+    let nodes = Arc::clone(&attempt.nodes);
+    let hold = Arc::new(Hold::new(&attempt, lock, options, valid_until));
+    place.holds_until(Some(hold.valid_until()));
+    let watchdog = options
+        .auto_extend
+        .then(|| tokio::spawn(watchdog::watch(Arc::clone(&hold), nodes)).abort_handle());
+    let late = attempt.into_late();
+    if !late.is_empty() {
+        drop(tokio::spawn(Arc::clone(&hold).linger(late)));
+    }
+    Held::new(hold, watchdog, place)
+}
+
+/// Attempt after attempt.
+struct Tries<'a> {
+    nodes: &'a Arc<Nodes>,
+    lock: &'a Lock,
+    options: &'a LockOptions,
+    deadline: Instant,
+    /// The attempt under way, or the one that was won. Not in the future that runs it: that one may be dropped.
+    attempt: Option<Attempt>,
+    begun: Instant,
+    failures: u32,
+}
+
+impl<'a> Tries<'a> {
+    fn new(nodes: &'a Arc<Nodes>, lock: &'a Lock, options: &'a LockOptions, deadline: Instant) -> Self {
+        Self {
+            nodes,
+            lock,
+            options,
+            deadline,
+            attempt: None,
+            begun: Instant::now(),
+            failures: 0,
+        }
+    }
+
+    /// Tries until the lock is won, and returns the end of its validity, or until the wait is over.
+    async fn until_won(&mut self) -> Result<Instant, LockError> {
+        let mut listener: Option<Listener> = None;
+        loop {
+            if let Some(listener) = &mut listener {
+                listener.forget_the_past();
+            }
+            let attempt = Attempt::new(self.nodes, self.lock, self.options.ttl, self.options.patience());
+            let verdict = self.attempt.insert(attempt).run().await;
+            if let Verdict::Won { valid_until } = verdict {
+                return Ok(valid_until);
+            }
+            let held = matches!(verdict, Verdict::Held { .. });
+            if let Some(attempt) = self.attempt.take() {
+                drop(attempt.undo(held));
+            }
+            let deadline = self.deadline_after(&verdict);
+            if Instant::now() >= deadline {
+                return Err(error_of(verdict));
+            }
+            let wake_at = match &verdict {
+                Verdict::Held { .. } if listener.is_none() => {
+                    listener = Some(Listener::new(self.nodes, self.lock, self.options.patience()).await);
+                    // It may have been released just before.
+                    continue;
+                }
+                Verdict::Held { retry_after } => {
+                    if listener.as_ref().is_some_and(Listener::is_deaf) {
+                        listener = Some(Listener::new(self.nodes, self.lock, self.options.patience()).await);
+                    }
+                    self.when_held(*retry_after)
+                }
+                Verdict::Split { retry_after } => self.when_split(*retry_after),
+                _ => self.when_failed(UNAVAILABLE_PAUSE),
+            };
+            let listener = listener
+                .as_mut()
+                .filter(|_| matches!(verdict, Verdict::Held { .. }));
+            pause(listener, wake_at.min(deadline)).await;
+            if Instant::now() >= deadline {
+                return Err(error_of(verdict));
+            }
+        }
+    }
+
+    /// Until when it is tried. If several ask at the same moment and none of them wins, then also those go on for a while
+    /// who do not want to wait: nobody holds the lock that they would wait for.
+    fn deadline_after(&self, verdict: &Verdict) -> Instant {
+        match verdict {
+            Verdict::Split { .. } => {
+                let patience = self.options.patience().saturating_mul(4).min(SPLIT_PATIENCE);
+                self.deadline.max(self.begun + patience)
+            }
+            _ => self.deadline,
+        }
+    }
+
+    /// When to ask again for a lock that is held: when the votes run out, or now and then.
+    fn when_held(&mut self, retry_after: Duration) -> Instant {
+        self.failures = 0;
+        let poll = self.nodes.entropy.between(POLL / 2, POLL);
+        Instant::now() + retry_after.saturating_add(AFTER_EXPIRY).min(poll)
+    }
+
+    /// When to try again after an attempt that nobody won. At the latest when a majority of the votes has run out that others
+    /// have: they may be those of a process that was killed half way, which gives nothing back.
+    fn when_split(&mut self, retry_after: Duration) -> Instant {
+        let wake_at = self.when_failed(SPLIT_PAUSE);
+        if retry_after.is_zero() {
+            return wake_at;
+        }
+        // At random again: others may know the same end.
+        let jitter = self.nodes.entropy.between(Duration::ZERO, SPLIT_PAUSE);
+        let free_at = Instant::now().checked_add(retry_after.saturating_add(AFTER_EXPIRY + jitter));
+        free_at.map_or(wake_at, |free_at| free_at.min(wake_at))
+    }
+
+    /// When to try again after an attempt that failed: at random, so that those who clash do not clash again.
+    fn when_failed(&mut self, pause: Duration) -> Instant {
+        let longest = (pause * 2_u32.pow(self.failures.min(10))).min(LONGEST_PAUSE);
+        self.failures += 1;
+        Instant::now() + self.nodes.entropy.between(Duration::ZERO, longest)
+    }
+}
+
+/// Waits until `wake_at`, or until a release is heard of.
+async fn pause(listener: Option<&mut Listener>, wake_at: Instant) {
+    match listener {
+        Some(listener) => tokio::select! {
+            () = listener.rung() => {}
+            () = sleep_until(wake_at) => {}
+        },
+        None => sleep_until(wake_at).await,
+    }
+}
+
+fn error_of(verdict: Verdict) -> LockError {
+    match verdict {
+        Verdict::Unavailable(nodes) => LockError::unavailable(nodes),
+        Verdict::Held { retry_after } | Verdict::Split { retry_after } => LockError::busy(retry_after),
+        Verdict::Won { .. } => LockError::busy(Duration::ZERO),
+    }
+}

@@ -1,0 +1,195 @@
+//! The rules of a node as a plain data structure: each call is one atomic step, with the time as an argument.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::node::{Acquire, Extend, Extension, Release, Removal, Vote};
+use crate::token::{FencingToken, Owner};
+
+/// How long a token is remembered after the last grant or extension. Far above any difference between clocks, because
+/// tokens begin with the time.
+pub(crate) const RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How many locks a table has before it first looks for those that can be forgotten.
+const FIRST_SWEEP: usize = 1024;
+
+/// The state of one node, and the rules by which it changes.
+///
+/// [`MemoryNode`](crate::MemoryNode) is one of these behind a mutex, and the scripts of the node on Redis say the same in
+/// Lua. It is public for those who write a node, or a simulated one. Times are measured from any fixed moment, by the
+/// node's own clock, which must not go backwards.
+///
+/// ```
+/// use std::time::Duration;
+/// use larder_lock::{Acquire, FencingToken, LockTable, Owner, Vote};
+///
+/// let mut table = LockTable::new();
+/// let (now, ttl) = (Duration::ZERO, Duration::from_secs(5));
+/// let request = |owner, token| {
+///     Acquire::new("payment:1", Owner::from_bytes([owner; 20]), FencingToken::from_u64(token), ttl)
+/// };
+/// assert_eq!(table.acquire(&request(1, 10), now), Vote::Granted);
+/// assert!(matches!(table.acquire(&request(2, 20), now), Vote::Held { .. }));
+/// assert_eq!(table.acquire(&request(2, 20), now + ttl), Vote::Granted);
+/// ```
+#[derive(Debug, Clone)]
+pub struct LockTable {
+    slots: HashMap<Arc<str>, Slot>,
+    quarantined_until: Duration,
+    sweep_at: usize,
+}
+
+#[derive(Debug, Clone)]
+struct Slot {
+    vote: Option<Held>,
+    token: FencingToken,
+    token_until: Duration,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    owner: Owner,
+    until: Duration,
+}
+
+impl LockTable {
+    /// An empty table that votes at once: for a node that has never voted before.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::quarantined_until(Duration::ZERO)
+    }
+
+    /// An empty table that does not vote before `until`: for a node that may have forgotten votes.
+    #[must_use]
+    pub fn quarantined_until(until: Duration) -> Self {
+        let until = if cfg!(larder_mutant = "lock_no_quarantine") {
+            Duration::ZERO
+        } else {
+            until
+        };
+        Self {
+            slots: HashMap::new(),
+            quarantined_until: until,
+            sweep_at: FIRST_SWEEP,
+        }
+    }
+
+    /// One vote, as [`LockNode::acquire`](crate::LockNode::acquire).
+    pub fn acquire(&mut self, request: &Acquire, now: Duration) -> Vote {
+        if now < self.quarantined_until {
+            return Vote::Quarantined {
+                remaining: self.quarantined_until - now,
+            };
+        }
+        self.sweep(now);
+        let slot = self.slots.entry(Arc::clone(&request.key)).or_insert(Slot::EMPTY);
+        if let Some(held) = slot.vote_at(now).filter(|held| held.owner != request.owner) {
+            return Vote::Held {
+                holder: held.owner,
+                remaining: held.until - now,
+            };
+        }
+        let stored = slot.token_at(now);
+        if request.token <= stored && !cfg!(larder_mutant = "lock_fence_unchecked") {
+            return Vote::Outdated { stored };
+        }
+        slot.vote = Some(Held {
+            owner: request.owner,
+            until: now + request.ttl,
+        });
+        slot.remember(request.token.max(stored), now);
+        Vote::Granted
+    }
+
+    /// One extension, as [`LockNode::extend`](crate::LockNode::extend).
+    pub fn extend(&mut self, request: &Extend, now: Duration) -> Extension {
+        let any_owner = cfg!(larder_mutant = "lock_extend_any_owner");
+        let Some(slot) = self.slots.get_mut(&request.key) else {
+            return Extension::NotOwner;
+        };
+        match slot.vote_at(now) {
+            Some(held) if held.owner == request.owner || any_owner => {
+                slot.vote = Some(Held {
+                    owner: held.owner,
+                    until: now + request.ttl,
+                });
+                slot.remember(slot.token, now);
+                Extension::Extended
+            }
+            _ => Extension::NotOwner,
+        }
+    }
+
+    /// One release, as [`LockNode::release`](crate::LockNode::release).
+    pub fn release(&mut self, request: &Release, now: Duration) -> Removal {
+        let plain = cfg!(larder_mutant = "lock_plain_del");
+        let slot = self.slots.entry(Arc::clone(&request.key)).or_insert(Slot::EMPTY);
+        // An acquisition with this token that is still on its way is refused from now on.
+        if request.token > slot.token_at(now) {
+            slot.remember(request.token, now);
+        }
+        match slot.vote_at(now) {
+            Some(held) if held.owner == request.owner || plain => {
+                slot.vote = None;
+                Removal::Removed
+            }
+            _ => Removal::NotOwner,
+        }
+    }
+
+    /// Who holds the node's vote for a lock, and for how long it does.
+    #[must_use]
+    pub fn holder(&self, key: &str, now: Duration) -> Option<(Owner, Duration)> {
+        let held = self.slots.get(key)?.vote_at(now)?;
+        Some((held.owner, held.until - now))
+    }
+
+    /// The highest token that was granted for a lock, as far as the node remembers.
+    #[must_use]
+    pub fn token(&self, key: &str, now: Duration) -> Option<FencingToken> {
+        let stored = self.slots.get(key)?.token_at(now);
+        (stored > FencingToken::UNFENCED).then_some(stored)
+    }
+
+    /// Forgets old tokens once in a while, so that the table does not grow with every id that was ever locked.
+    fn sweep(&mut self, now: Duration) {
+        if self.slots.len() < self.sweep_at {
+            return;
+        }
+        self.slots
+            .retain(|_, slot| now < slot.token_until || slot.vote_at(now).is_some());
+        self.sweep_at = (self.slots.len() * 2).max(FIRST_SWEEP);
+    }
+}
+
+impl Default for LockTable {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Slot {
+    const EMPTY: Self = Self {
+        vote: None,
+        token: FencingToken::UNFENCED,
+        token_until: Duration::ZERO,
+    };
+
+    fn vote_at(&self, now: Duration) -> Option<Held> {
+        self.vote.filter(|held| now < held.until)
+    }
+
+    fn token_at(&self, now: Duration) -> FencingToken {
+        if now < self.token_until {
+            self.token
+        } else {
+            FencingToken::UNFENCED
+        }
+    }
+
+    fn remember(&mut self, token: FencingToken, now: Duration) {
+        self.token = token;
+        self.token_until = now + RETENTION;
+    }
+}
