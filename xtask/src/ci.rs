@@ -17,16 +17,19 @@ pub(crate) fn command(arguments: &[String]) -> Outcome<ExitCode> {
     run.perform(style());
     suites::perform(&mut run, &metadata, false)?;
     run.perform(packages::alone(&metadata));
-    run.perform([
-        Step::cargo(
-            "benches build",
-            900,
-            &["bench", "--workspace", "--all-features", "--no-run"],
-        ),
-        packages::packed(&metadata),
-    ]);
+    run.perform([benches(), packages::packed(&metadata)]);
     run.perform(examples::steps());
     Ok(run.close())
+}
+
+/// That the benchmarks build. Not as they are measured: what differs is the optimiser's business, and takes the longest.
+fn benches() -> Step {
+    let build = ["bench", "--workspace", "--all-features", "--no-run"];
+    Step::cargo(
+        "benches build",
+        400,
+        &[&build[..], &["--profile", "dev"]].concat(),
+    )
 }
 
 /// What can be said of the text without running it.
