@@ -20,6 +20,9 @@
 //! Everything here is made for tests: what goes wrong is a panic that says what happened and what to do,
 //! not an error to be handled. The servers need Unix (sockets and signals).
 //!
+//! What several instances answered while all that was done to them is held against what they may answer by a
+//! [`History`](history::History).
+//!
 //! Who writes a [`Store`](larder_store::Store) holds it to its contract with [`store_conformance!`]. What no real store
 //! does on demand, [`FailingStore`] does: it stands before a store and fails, hangs or takes its time as it is told.
 
@@ -27,6 +30,7 @@
 pub mod cluster;
 pub mod conformance;
 mod failing;
+pub mod history;
 #[cfg(unix)]
 pub mod proxy;
 #[cfg(unix)]
