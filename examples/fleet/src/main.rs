@@ -15,6 +15,7 @@ use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use fleet::{Backend, Options, Page, ROWS, Truth};
 use larder::{CacheHints, Larder};
+use larder_redis::RedisStore;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 
@@ -52,7 +53,7 @@ async fn run() -> Result<(), String> {
     let recorder = PrometheusBuilder::new().install_recorder();
     let app = App {
         truth: Arc::new(Truth::open(&options.truth).map_err(|e| format!("no truth: {e}"))?),
-        larder: larder(&options).await?,
+        larder: larder(&options)?,
         metrics: recorder.map_err(|e| format!("no metrics: {e}"))?,
         name: options.name.into(),
     };
@@ -78,9 +79,13 @@ async fn run() -> Result<(), String> {
     }
 }
 
-async fn larder(options: &Options) -> Result<Larder, String> {
+fn larder(options: &Options) -> Result<Larder, String> {
     match &options.backend {
         Backend::Memory => Ok(Larder::in_memory(32 << 20)),
+        Backend::Redis(url) => {
+            let store = RedisStore::builder(url).namespace("fleet").open();
+            store.map(Larder::new).map_err(|e| e.to_string())
+        }
         other => Err(format!("{other:?}: not yet")),
     }
 }

@@ -55,7 +55,8 @@ impl Client {
         let request = Request::builder()
             .method(method)
             .uri(path)
-            .header("host", addr.to_string())
+            // The same for all instances, as behind one name.
+            .header("host", "fleet")
             .body(Empty::new())
             .map_err(|e| e.to_string())?;
         sender.ready().await.map_err(|e| format!("not ready: {e}"))?;

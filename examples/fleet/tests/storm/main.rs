@@ -10,7 +10,8 @@ mod ground;
 mod instance;
 mod random;
 
-use bout::{Bout, Length};
+use bout::{Bout, INSTANCES, Length};
+use fault::Fault;
 use ground::Ground;
 
 /// That the checker finds something where there is something to find.
@@ -24,4 +25,13 @@ fn instances_that_know_nothing_of_each_other_are_found_out() {
     println!("{report}");
     assert!(report.verdict.violations > 100);
     assert!(report.failures.is_empty());
+}
+
+#[test]
+fn over_one_server_no_answer_is_stale_whatever_happens() {
+    let bout = Bout {
+        bounded: None,
+        length: Length::Faults,
+    };
+    bout.run(Ground::one(INSTANCES)).demand(&Fault::ALL);
 }
