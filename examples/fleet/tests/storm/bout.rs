@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
@@ -53,13 +54,22 @@ pub(crate) struct Report {
     pub(crate) verdict: Verdict,
     /// Requests that were not answered as they should be though nothing was done to their instance.
     pub(crate) failures: Vec<String>,
-    /// How often each fault happened, and was felt.
-    pub(crate) faults: BTreeMap<Fault, (u64, u64)>,
-    /// How long the longest of all faults took until caching had resumed.
-    resumed: Duration,
+    pub(crate) faults: BTreeMap<Fault, Happened>,
     written: usize,
     refused: usize,
-    took: Vec<u64>,
+    /// When reads were sent, and how long they took.
+    took: Vec<(Duration, Duration)>,
+}
+
+/// What is known of one fault.
+#[derive(Debug, Default)]
+pub(crate) struct Happened {
+    /// From when to when it was there, each time.
+    spans: Vec<Range<Duration>>,
+    /// How often it was felt.
+    pub(crate) felt: u64,
+    /// How long it took at most until caching had resumed.
+    resumed: Duration,
 }
 
 impl Bout {
@@ -87,10 +97,7 @@ impl Bout {
             let writer = writer(Arc::clone(&field), n, WRITERS, Random::new(n + 1_001));
             crew.spawn_on(writer, runtime.handle());
         }
-        let mut storm = Storm {
-            faults: BTreeMap::new(),
-            resumed: Duration::ZERO,
-        };
+        let mut storm = Storm::default();
         self.spend(&mut storm, &mut ground, &field);
         field.end();
         runtime.block_on(async { while crew.join_next().await.is_some_and(|ended| ended.is_ok()) {} });
@@ -99,11 +106,10 @@ impl Bout {
         Report {
             verdict,
             failures: field.failures().clone(),
-            faults: storm.faults,
-            resumed: storm.resumed,
+            faults: storm.0,
             written: field.written.load(SeqCst),
             refused: field.refused.load(SeqCst),
-            took: field.took(),
+            took: field.took().clone(),
         }
     }
 
@@ -114,40 +120,49 @@ impl Bout {
             Length::Faults => {
                 for fault in Fault::ALL {
                     storm.raise(fault, ground, field, &mut random);
+                    if self.is_lost(field) {
+                        return;
+                    }
                 }
             }
             Length::Time(time) => {
                 let begun = Instant::now();
-                while begun.elapsed() < time || storm.faults.len() < Fault::ALL.len() {
+                while begun.elapsed() < time || storm.0.len() < Fault::ALL.len() {
                     let fault = Fault::ALL[random.below(Fault::ALL.len() as u64) as usize];
                     storm.raise(fault, ground, field, &mut random);
+                    if self.is_lost(field) {
+                        return;
+                    }
                 }
             }
         }
     }
+
+    /// Whether there is a violation already, after which the rest makes no difference.
+    fn is_lost(self, field: &Field) -> bool {
+        field.history().check(self.bounded.unwrap_or_default()).violations > 0
+    }
 }
 
-#[derive(Debug)]
-struct Storm {
-    faults: BTreeMap<Fault, (u64, u64)>,
-    resumed: Duration,
-}
+#[derive(Debug, Default)]
+struct Storm(BTreeMap<Fault, Happened>);
 
 impl Storm {
     /// Has a fault happen, and waits until every instance answers from its cache again.
     fn raise(&mut self, fault: Fault, ground: &mut Ground, field: &Field, random: &mut Random) {
+        let begun = field.now();
         let felt = fault.happen(ground, field, random);
-        let (times, all) = self.faults.entry(fault).or_default();
-        *times += 1;
-        *all += felt;
-        let lifted = Instant::now();
+        let lifted = field.now();
         ground.wait_until_whole();
         for instance in &field.instances {
             let before = instance.hits();
             let doing = format!("caching resumes at {} after: {}", instance.name(), fault.as_str());
             in_time(&doing, || instance.hits() >= before + RESUMED);
         }
-        self.resumed = self.resumed.max(lifted.elapsed());
+        let happened = self.0.entry(fault).or_default();
+        happened.spans.push(begun..lifted);
+        happened.felt += felt;
+        happened.resumed = happened.resumed.max(field.now() - lifted);
     }
 }
 
@@ -172,37 +187,72 @@ impl Report {
         assert!(own * 50 >= reads, "too few hits on what the same instance made");
         assert!(born_dead > 0, "no fill was born dead");
         for fault in faults {
-            let felt = self.faults.get(fault).is_some_and(|(_, felt)| *felt > 0);
+            let felt = self.faults.get(fault).is_some_and(|happened| happened.felt > 0);
             assert!(felt, "not felt: {}", fault.as_str());
         }
     }
 }
 
+impl Report {
+    /// How long reads took that were sent in one of `spans`, or in none of those that are known: half, 99 of 100, and all
+    /// of them at most.
+    fn latency(&self, within: impl Fn(Duration) -> bool) -> String {
+        let mut took: Vec<Duration> = self
+            .took
+            .iter()
+            .filter(|(sent, _)| within(*sent))
+            .map(|(_, took)| *took)
+            .collect();
+        took.sort_unstable();
+        let at = |part: usize| {
+            let last = took.len().saturating_sub(1);
+            took.get(last * part / 100)
+                .copied()
+                .unwrap_or_default()
+                .as_secs_f64()
+                * 1e3
+        };
+        format!(
+            "{:>7} reads, {:>6.1} {:>6.1} {:>6.1} ms",
+            took.len(),
+            at(50),
+            at(99),
+            at(100)
+        )
+    }
+}
+
+/// For reading: the verdict, and a table of the faults with what reads took meanwhile: half, 99 of 100, all.
 impl Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let percentile = |part: usize| {
-            let at = self.took.len() * part / 1_000;
-            Duration::from_micros(self.took.get(at).copied().unwrap_or_default())
-        };
         writeln!(f, "{}", self.verdict)?;
         writeln!(
             f,
-            "{ROWS} rows; {} writes acknowledged, {} not at the first time; reads took {:?} in the middle, {:?} at 99 %, \
-             {:?} at 99.9 %; {} failed",
+            "{ROWS} rows; {} writes acknowledged, {} refused and tried again; {} requests failed",
             self.written,
             self.refused,
-            percentile(500),
-            percentile(990),
-            percentile(999),
             self.failures.len()
         )?;
         for failure in self.failures.iter().take(20) {
             writeln!(f, "  failed: {failure}")?;
         }
-        for (fault, (times, felt)) in &self.faults {
-            writeln!(f, "  {:<26} {times:>4} times, felt {felt}", fault.as_str())?;
+        let calm = |sent: Duration| {
+            let mut spans = self.faults.values().flat_map(|happened| &happened.spans);
+            !spans.any(|span| span.contains(&sent))
+        };
+        write!(f, "  {:<44} {}", "in between", self.latency(calm))?;
+        for (fault, happened) in &self.faults {
+            let Happened { spans, felt, resumed } = happened;
+            let during = self.latency(|sent| spans.iter().any(|span| span.contains(&sent)));
+            let times = spans.len();
+            let resumed = resumed.as_secs_f64();
+            let name = fault.as_str();
+            write!(
+                f,
+                "\n  {name:<26} {times:>3} times, felt {felt:<6} {during}, hits after {resumed:.2} s"
+            )?;
         }
-        write!(f, "caching resumed within {:?} of each", self.resumed)
+        Ok(())
     }
 }
 

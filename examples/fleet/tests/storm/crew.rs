@@ -30,8 +30,8 @@ pub(crate) struct Field {
     truth: Truth,
     begun: Instant,
     history: Mutex<History>,
-    /// How long reads took, in microseconds.
-    took: Mutex<Vec<u64>>,
+    /// When reads were sent, and how long they took.
+    took: Mutex<Vec<(Duration, Duration)>>,
     failures: Mutex<Vec<String>>,
     /// Writes that were acknowledged, and times that one was not.
     pub(crate) written: AtomicUsize,
@@ -70,14 +70,13 @@ impl Field {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How long reads took, the fastest first, in microseconds.
-    pub(crate) fn took(&self) -> Vec<u64> {
-        let mut took = self.took.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        took.sort_unstable();
-        took
+    /// When reads were sent, and how long they took.
+    pub(crate) fn took(&self) -> MutexGuard<'_, Vec<(Duration, Duration)>> {
+        self.took.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn now(&self) -> Duration {
+    /// The time since the beginning.
+    pub(crate) fn now(&self) -> Duration {
         self.begun.elapsed()
     }
 
@@ -115,12 +114,7 @@ pub(crate) async fn reader(field: Arc<Field>, instance: usize, mut random: Rando
                     source,
                 };
                 field.history().read(read);
-                let took = (answered - sent).as_micros() as u64;
-                field
-                    .took
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(took);
+                field.took().push((sent, answered - sent));
             }
             // Nothing that was done to the instance excuses it.
             Err(failure) if peace.is_some() && instance.at_peace() == peace => {

@@ -13,6 +13,9 @@ use super::random::Random;
 /// How long a fault lasts at least.
 const SPAN: Duration = Duration::from_millis(250);
 
+/// How often a server is flushed in that time.
+const FLUSHES: u32 = 10;
+
 /// How long it may take until a fault is felt.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -99,8 +102,11 @@ impl Fault {
                 1
             }
             Self::Flushed => {
-                ground.server(random).cli(&["FLUSHALL"]);
-                1
+                for _ in 0..FLUSHES {
+                    ground.server(random).cli(&["FLUSHALL"]);
+                    sleep(SPAN / FLUSHES);
+                }
+                FLUSHES.into()
             }
             Self::RolledBack => {
                 let server = ground.server(random);
