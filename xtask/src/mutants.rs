@@ -23,6 +23,41 @@ pub(crate) struct Mutant {
 /// A suite named in `suites::MODELS` runs its mutants under shuttle too.
 pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
+        package: "fleet",
+        test: "storm",
+        name: "redis_adopts_as_captured",
+    },
+    Mutant {
+        package: "fleet",
+        test: "storm",
+        name: "redis_ignores_run_id",
+    },
+    Mutant {
+        package: "fleet",
+        test: "storm",
+        name: "redis_joins_by_key",
+    },
+    Mutant {
+        package: "fleet",
+        test: "storm",
+        name: "redis_lost_is_done",
+    },
+    Mutant {
+        package: "fleet",
+        test: "storm",
+        name: "redis_missing_is_valid",
+    },
+    Mutant {
+        package: "fleet",
+        test: "storm",
+        name: "redis_stamps_when_stored",
+    },
+    Mutant {
+        package: "fleet",
+        test: "storm",
+        name: "redis_trusts_memory",
+    },
+    Mutant {
         package: "larder-store",
         test: "flight_shuttle",
         name: "flight_lost_handover",

@@ -167,6 +167,7 @@ impl Link {
         let forgetting = live.server.forget(&self.names, scope, *strength, *intent);
         let error = match timeout_at(until, forgetting).await {
             Ok(Ok(known)) => return Ok(known),
+            Ok(Err(_)) if cfg!(larder_mutant = "redis_lost_is_done") => return Ok(0),
             Ok(Err(error)) => error,
             Err(_) => self.late(self.budget.invalidation),
         };

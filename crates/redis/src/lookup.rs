@@ -87,6 +87,9 @@ pub(crate) async fn lookup(link: Arc<Link>, shelves: Arc<Shelves>, key: Key) -> 
         && let Some(seal) = Seal::of(&entry)
     {
         hint = (*seal.records).into();
+        if cfg!(larder_mutant = "redis_trusts_memory") {
+            return Ok(Lookup::Found(entry));
+        }
         local = found(verdict(&link, &live, seal).await?, entry, Lookup::Found);
         if let Lookup::Found(entry) = &local
             && !shelves.is_old(entry)

@@ -18,7 +18,7 @@ use crate::budget::Budget;
 use crate::link::Link;
 use crate::lookup::{self, Shelves};
 use crate::pending::Invalidation;
-use crate::protocol::{Names, RecordId, Verdict};
+use crate::protocol::{Names, RecordId, Stamp, Verdict};
 use crate::seal::{Seal, Seen};
 use crate::server::Scope;
 use crate::writes::{Write, Writes, count};
@@ -213,9 +213,9 @@ impl RedisStore {
     }
 
     /// Takes an entry in, whose tags all have a record: in memory now, on the server soon.
-    fn take_in(inner: &Inner, key: Key, entry: Entry, seen: &Seen) -> Put {
-        let seal = Seal::new(seen.stamp, &entry);
-        let frame = Frame::encode(key.as_bytes(), &entry, &seen.stamp.to_bytes());
+    fn take_in(inner: &Inner, key: Key, entry: Entry, stamp: Stamp) -> Put {
+        let seal = Seal::new(stamp, &entry);
+        let frame = Frame::encode(key.as_bytes(), &entry, &stamp.to_bytes());
         let time_to_live = time_to_live(&entry, inner.longest);
         let records = seal.records.clone();
         let entry = SharedEntry::new(entry.with_stamps(seal));
@@ -297,8 +297,9 @@ impl Store for RedisStore {
             });
         };
         let records = RecordId::of_all(&entry.tags);
-        if records.iter().all(|id| seen.records.contains(id)) {
-            return Answer::Ready(Self::take_in(&self.0, key, entry, seen));
+        let is_captured = records.iter().all(|id| seen.records.contains(id));
+        if is_captured && !cfg!(larder_mutant = "redis_stamps_when_stored") {
+            return Answer::Ready(Self::take_in(&self.0, key, entry, seen.stamp));
         }
         // Some tags are known only now. Their records must be there before anyone asks whether the entry is valid.
         let (inner, time_to_live) = (Arc::clone(&self.0), self.records_live());
@@ -308,7 +309,7 @@ impl Store for RedisStore {
                 None => Err(Kept::RejectedStamp),
             };
             match adopted {
-                Ok(seen) => Self::take_in(&inner, key, entry, seen),
+                Ok(stamp) => Self::take_in(&inner, key, entry, stamp),
                 Err(kept) => {
                     count(&entry, kept);
                     Put {
@@ -321,6 +322,9 @@ impl Store for RedisStore {
     }
 
     fn validity(&self, entry: &SharedEntry) -> Answer<Result<Validity, StoreError>> {
+        if cfg!(larder_mutant = "redis_joins_by_key") {
+            return Answer::Ready(Ok(Validity::Valid));
+        }
         let link = Arc::clone(&self.0.link);
         Answer::Later(Box::pin(lookup::validity(link, SharedEntry::clone(entry))))
     }
@@ -344,18 +348,23 @@ impl Store for RedisStore {
     }
 }
 
-/// Makes the records that are missing; the stamps, if an entry with these records and them is valid.
-async fn adopt<'a>(
+/// Makes the records that are missing; the stamp, if an entry with these records and it is valid.
+async fn adopt(
     inner: &Inner,
     records: &[RecordId],
     time_to_live: Duration,
-    seen: &'a Seen,
-) -> Result<&'a Seen, Kept> {
+    seen: &Seen,
+) -> Result<Stamp, Kept> {
     let link = &inner.link;
     let live = link.live().map_err(|_| Kept::Error)?;
+    if cfg!(larder_mutant = "redis_stamps_when_stored") {
+        let late = live.server.capture(&link.names, records, time_to_live).await;
+        return late.map(|late| late.stamp).map_err(|_| Kept::Error);
+    }
     let adopting = live.server.adopt(&link.names, records, time_to_live, seen.stamp);
     match link.within(&live, adopting).await {
-        Ok(Verdict::Valid) => Ok(seen),
+        Ok(Verdict::Valid) => Ok(seen.stamp),
+        Ok(_) if cfg!(larder_mutant = "redis_joins_by_key") => Ok(seen.stamp),
         Ok(_) => Err(Kept::RejectedStamp),
         Err(_) => Err(Kept::Error),
     }

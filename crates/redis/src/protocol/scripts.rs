@@ -132,9 +132,22 @@ impl Scripts {
         } else {
             ""
         };
+        let read = if cfg!(larder_mutant = "redis_ignores_run_id") {
+            READ.replace("root:sub(33) == ARGV[1]", "true")
+        } else {
+            READ.to_owned()
+        };
+        let capture = if cfg!(larder_mutant = "redis_adopts_as_captured") {
+            CAPTURE.replace(
+                "ARGV[4] == 'last' and number(n)",
+                "ARGV[4] == 'last' and number(0)",
+            )
+        } else {
+            CAPTURE.to_owned()
+        };
         Self {
-            capture: Script::new(&format!("{READ}{CAPTURE}")),
-            forget: Script::new(&format!("{full}{READ}{FORGET}")),
+            capture: Script::new(&format!("{read}{capture}")),
+            forget: Script::new(&format!("{full}{read}{FORGET}")),
         }
     }
 }

@@ -67,6 +67,9 @@ fn by_numbers(hard: u64, soft: u64, stamp: Stamp) -> Verdict {
 /// A number that is the same for two captures only if no invalidation of their tags lies between them: of the records as
 /// they were captured.
 pub(crate) fn fingerprint<'a>(records: impl IntoIterator<Item = &'a [u8]>) -> u64 {
+    if cfg!(larder_mutant = "redis_joins_by_key") {
+        return 0;
+    }
     records.into_iter().fold(0, |sum: u64, record| {
         sum.rotate_left(7).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ xxh3_64(record)
     })

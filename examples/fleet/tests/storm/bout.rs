@@ -42,8 +42,8 @@ pub(crate) struct Bout {
 pub(crate) enum Length {
     /// So many reads, and nothing is done to anybody.
     Reads(usize),
-    /// Each fault once.
-    Faults,
+    /// Each fault so often.
+    Faults(usize),
     /// Faults by chance, for so long and until each was there.
     Time(Duration),
 }
@@ -117,8 +117,8 @@ impl Bout {
         let mut random = Random::new(1);
         match self.length {
             Length::Reads(reads) => in_time("reads", || field.history().reads() >= reads),
-            Length::Faults => {
-                for fault in Fault::ALL {
+            Length::Faults(times) => {
+                for fault in (0..times).flat_map(|_| Fault::ALL) {
                     storm.raise(fault, ground, field, &mut random);
                     if self.is_lost(field) {
                         return;

@@ -16,6 +16,23 @@ const SPAN: Duration = Duration::from_millis(250);
 /// How often a server is flushed in that time.
 const FLUSHES: u32 = 10;
 
+/// In how many steps, and of how many bytes each, a server is given less memory.
+const STEPS: u32 = 5;
+const STEP: u64 = 20_000;
+
+/// How often some keys are lost in that time.
+const LOSSES: u32 = 25;
+
+/// Loses a few keys, whichever: an eviction of any policy.
+const LOSE: &str = "
+local lost = 0
+for _ = 1, 5 do
+  local key = redis.call('RANDOMKEY')
+  if key then lost = lost + redis.call('UNLINK', key) end
+end
+return lost
+";
+
 /// How long it may take until a fault is felt.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -25,6 +42,7 @@ pub(crate) enum Fault {
     ServerStopped,
     Flushed,
     RolledBack,
+    KeysLost,
     Evicting,
     Full,
     Slow,
@@ -41,12 +59,13 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::Flushed,
         Self::ServerKilled,
         Self::HalfOpen,
         Self::RolledBack,
         Self::Stalled,
+        Self::KeysLost,
         Self::Cut,
         Self::ServerStopped,
         Self::AnswersLost,
@@ -67,6 +86,7 @@ impl Fault {
             Self::ServerStopped => "server stopped",
             Self::Flushed => "flushed",
             Self::RolledBack => "rolled back to a snapshot",
+            Self::KeysLost => "keys lost",
             Self::Evicting => "evicting (allkeys-lru)",
             Self::Full => "full (noeviction)",
             Self::Slow => "100 ms slow",
@@ -115,6 +135,14 @@ impl Fault {
                 server.restart();
                 server.discard_snapshot();
                 1
+            }
+            Self::KeysLost => {
+                let server = ground.server(random);
+                let rounds = (0..LOSSES).map(|_| {
+                    sleep(SPAN / LOSSES);
+                    server.cli(&["EVAL", LOSE, "0"]).parse().unwrap_or(0)
+                });
+                rounds.sum()
             }
             Self::Evicting => out_of_memory(ground.server(random), "allkeys-lru", "evicted_keys:"),
             Self::Full => out_of_memory(ground.server(random), "noeviction", "errorstat_OOM:count="),
@@ -165,14 +193,17 @@ fn wire(ground: &Ground, fault: Option<Wire>, random: &mut Random) -> u64 {
     felt() - before
 }
 
-/// Gives a server no more memory than it has, and a little less, until it counts that this was felt.
+/// Gives a server less and less memory than it has, until it counts that this was felt.
 fn out_of_memory(server: &RedisServer, policy: &str, counter: &str) -> u64 {
     let felt = || number(server, counter);
     let before = felt();
-    let most = number(server, "used_memory:").saturating_sub(50_000);
     server.cli(&["CONFIG", "SET", "maxmemory-policy", policy]);
-    server.cli(&["CONFIG", "SET", "maxmemory", &most.to_string()]);
-    sleep(SPAN);
+    let used = number(server, "used_memory:");
+    for step in 1..=STEPS {
+        let most = used.saturating_sub(STEP * u64::from(step));
+        server.cli(&["CONFIG", "SET", "maxmemory", &most.to_string()]);
+        sleep(SPAN / STEPS);
+    }
     in_time("a server is out of memory", || felt() > before);
     server.cli(&["CONFIG", "SET", "maxmemory", "0"]);
     felt() - before
