@@ -52,6 +52,14 @@ impl Server {
             .query_async(&mut connection)
             .await;
         let info: String = info.map_err(failed)?;
+        let role = redis::cmd("ROLE")
+            .query_async(&mut connection)
+            .await
+            .map_err(failed)?;
+        if !is_primary(&role) {
+            let message = "the server is a replica, which may not know what was forgotten";
+            return Err(StoreError::new(StoreErrorKind::ReadOnly, message));
+        }
         let unknown = || {
             StoreError::new(
                 StoreErrorKind::Protocol,
@@ -295,6 +303,12 @@ pub(crate) fn random() -> Result<[u8; 16], StoreError> {
     let none = |error: getrandom::Error| StoreError::new(StoreErrorKind::Unavailable, error.to_string());
     getrandom::fill(&mut bytes).map_err(none)?;
     Ok(bytes)
+}
+
+/// Whether the answer to `ROLE` is that of a primary.
+fn is_primary(role: &Value) -> bool {
+    let Value::Array(fields) = role else { return false };
+    matches!(fields.first(), Some(Value::BulkString(role)) if role == b"master")
 }
 
 /// A field of the answer to `INFO`.

@@ -37,6 +37,13 @@ mod record;
 mod scripts;
 mod verdict;
 
+#[cfg(test)]
+mod differential;
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod table;
+
 pub(crate) use names::{Names, RecordId};
 pub(crate) use record::{Generation, IntentId, Stamp, Tally};
 pub(crate) use scripts::Scripts;
