@@ -22,8 +22,10 @@ use tokio::net::TcpListener;
 /// How long pages are fresh: longer than any run, so that only invalidations make them go.
 const TTL: Duration = Duration::from_secs(3_600);
 
-/// How long a handler takes at most, in milliseconds.
+/// How long a handler takes at most, in milliseconds; and one in so many, which takes that much longer.
 const SLOWEST: u64 = 12;
+const SLOW_ONE_IN: u64 = 6;
+const SLOWER: u64 = 60;
 
 /// How often what the metrics collected is summed up.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -106,7 +108,9 @@ async fn page(State(app): State<App>, Path(row): Path<u64>) -> Result<impl IntoR
     }
     let version = app.truth.version(row);
     let version = version.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
-    let pause = RandomState::new().hash_one(version) % (SLOWEST + 1);
+    let chance = RandomState::new().hash_one(version);
+    let is_slow = (chance >> 32).is_multiple_of(SLOW_ONE_IN);
+    let pause = chance % (SLOWEST + 1) + if is_slow { SLOWER } else { 0 };
     tokio::time::sleep(Duration::from_millis(pause)).await;
     let maker = app.name.to_string();
     let page = Page { row, version, maker };

@@ -13,7 +13,7 @@ use larder_testkit::history::Verdict;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
-use super::crew::{Field, reader, writer};
+use super::crew::{Field, WRITERS, reader, writer};
 use super::fault::{Fault, in_time};
 use super::ground::Ground;
 use super::instance::Instance;
@@ -22,9 +22,8 @@ use super::random::Random;
 /// How many processes there are.
 pub(crate) const INSTANCES: usize = 3;
 
-/// How many clients read from each, and how many write.
+/// How many clients read from each.
 const READERS: usize = 4;
-const WRITERS: u64 = 4;
 
 /// How many hits each instance must have before caching has resumed.
 const RESUMED: u64 = 20;
@@ -94,7 +93,7 @@ impl Bout {
             crew.spawn_on(reader, runtime.handle());
         }
         for n in 0..WRITERS {
-            let writer = writer(Arc::clone(&field), n, WRITERS, Random::new(n + 1_001));
+            let writer = writer(Arc::clone(&field), n, Random::new(n + 1_001));
             crew.spawn_on(writer, runtime.handle());
         }
         let mut storm = Storm::default();

@@ -1,6 +1,6 @@
 //! Those who read and write while the storm is on, and what they saw.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,9 @@ use tokio::time::sleep;
 use super::client::{Answer, Client};
 use super::instance::Instance;
 use super::random::Random;
+
+/// How many write.
+pub(crate) const WRITERS: u64 = 4;
 
 /// How many reads there are to one write.
 const READS_PER_WRITE: usize = 12;
@@ -37,6 +40,8 @@ pub(crate) struct Field {
     pub(crate) written: AtomicUsize,
     pub(crate) refused: AtomicUsize,
     pace: Semaphore,
+    /// What each writer is at: the rows that are worth a look.
+    news: Vec<AtomicU64>,
     over: AtomicBool,
 }
 
@@ -52,6 +57,7 @@ impl Field {
             written: AtomicUsize::new(0),
             refused: AtomicUsize::new(0),
             pace: Semaphore::new(DUE),
+            news: (0..WRITERS).map(AtomicU64::new).collect(),
             over: AtomicBool::new(false),
         }
     }
@@ -91,8 +97,12 @@ pub(crate) async fn reader(field: Arc<Field>, instance: usize, mut random: Rando
     let instance = &field.instances[instance];
     let mut reads = 0;
     while !field.is_over() {
-        // Some rows are read more often than others.
-        let row = random.below(ROWS).min(random.below(ROWS));
+        // Some rows are read more often than others, and what is being written most of all.
+        let row = if random.below(3) == 0 {
+            field.news[random.below(WRITERS) as usize].load(SeqCst)
+        } else {
+            random.below(ROWS).min(random.below(ROWS))
+        };
         let peace = instance.at_peace();
         let Some(addr) = instance.addr() else {
             sleep(PAUSE).await;
@@ -150,16 +160,17 @@ fn judge(answer: &Answer, name: &str) -> Result<(Seen, Source), String> {
     Ok((Seen { row, version }, source))
 }
 
-/// Writes the rows that are `first` and every `step`th after it, in turn, until the end.
-pub(crate) async fn writer(field: Arc<Field>, first: u64, step: u64, mut random: Random) {
+/// Writes the rows that are this writer's own, in no order, until the end.
+pub(crate) async fn writer(field: Arc<Field>, writer: u64, mut random: Random) {
     let mut client = Client::default();
     let mut versions = vec![0; ROWS as usize];
-    let rows: Vec<u64> = (first..ROWS).step_by(step as usize).collect();
+    let rows: Vec<u64> = (writer..ROWS).step_by(WRITERS as usize).collect();
     while let Ok(due) = field.pace.acquire().await {
         due.forget();
         let row = rows[random.below(rows.len() as u64) as usize];
         let version = &mut versions[row as usize];
         *version += 1;
+        field.news[writer as usize].store(row, SeqCst);
         field.history().begin(row, *version, field.now());
         field.truth.write(row, *version).unwrap();
         while !field.is_over() {
