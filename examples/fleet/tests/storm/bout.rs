@@ -9,10 +9,12 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
 use fleet::{Options, ROWS, Truth};
+use http::Method;
 use larder_testkit::history::Verdict;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
+use super::client::Client;
 use super::crew::{Field, WRITERS, reader, writer};
 use super::fault::{Fault, in_time};
 use super::ground::Ground;
@@ -54,6 +56,8 @@ pub(crate) struct Report {
     /// Requests that were not answered as they should be though nothing was done to their instance.
     pub(crate) failures: Vec<String>,
     pub(crate) faults: BTreeMap<Fault, Happened>,
+    /// What the instances counted since their last start.
+    outcomes: BTreeMap<String, u64>,
     written: usize,
     refused: usize,
     /// When reads were sent, and how long they took.
@@ -98,6 +102,7 @@ impl Bout {
         }
         let mut storm = Storm::default();
         self.spend(&mut storm, &mut ground, &field);
+        let outcomes = runtime.block_on(outcomes(&field));
         field.end();
         runtime.block_on(async { while crew.join_next().await.is_some_and(|ended| ended.is_ok()) {} });
         assert!(crew.is_empty(), "one of the crew panicked");
@@ -106,6 +111,7 @@ impl Bout {
             verdict,
             failures: field.failures().clone(),
             faults: storm.0,
+            outcomes,
             written: field.written.load(SeqCst),
             refused: field.refused.load(SeqCst),
             took: field.took().clone(),
@@ -141,6 +147,25 @@ impl Bout {
     fn is_lost(self, field: &Field) -> bool {
         field.history().check(self.bounded.unwrap_or_default()).violations > 0
     }
+}
+
+/// What the instances counted, by outcome.
+async fn outcomes(field: &Field) -> BTreeMap<String, u64> {
+    let mut outcomes = BTreeMap::new();
+    let addrs = field.instances.iter().filter_map(Instance::addr);
+    for addr in addrs {
+        let told = Client::default().ask(addr, Method::GET, "/metrics").await;
+        let told = told.unwrap().body;
+        let counts = told.lines().filter_map(|line| {
+            let rest = line.strip_prefix("larder_cache_requests_total{")?;
+            let outcome = rest.split_once("outcome=\"")?.1.split_once('"')?.0;
+            Some((outcome.to_owned(), rest.rsplit_once(' ')?.1.parse::<u64>().ok()?))
+        });
+        for (outcome, count) in counts {
+            *outcomes.entry(outcome).or_default() += count;
+        }
+    }
+    outcomes
 }
 
 #[derive(Debug, Default)]
@@ -185,6 +210,10 @@ impl Report {
         assert!(others * 50 >= reads, "too few hits on what others made");
         assert!(own * 50 >= reads, "too few hits on what the same instance made");
         assert!(born_dead > 0, "no fill was born dead");
+        for tier in ["hit_l1", "hit_l2"] {
+            let hits = self.outcomes.get(tier).copied().unwrap_or(0);
+            assert!(hits > 20, "too few answers that are {tier}");
+        }
         for fault in faults {
             let felt = self.faults.get(fault).is_some_and(|happened| happened.felt > 0);
             assert!(felt, "not felt: {}", fault.as_str());
@@ -235,6 +264,12 @@ impl Display for Report {
         for failure in self.failures.iter().take(20) {
             writeln!(f, "  failed: {failure}")?;
         }
+        let outcomes: Vec<String> = self
+            .outcomes
+            .iter()
+            .map(|(name, count)| format!("{name} {count}"))
+            .collect();
+        writeln!(f, "outcomes since each last start: {}", outcomes.join(", "))?;
         let calm = |sent: Duration| {
             let mut spans = self.faults.values().flat_map(|happened| &happened.spans);
             !spans.any(|span| span.contains(&sent))

@@ -20,8 +20,8 @@ const FLUSHES: u32 = 10;
 const STEPS: u32 = 5;
 const STEP: u64 = 20_000;
 
-/// How often some keys are lost in that time.
-const LOSSES: u32 = 25;
+/// How often some keys are lost or damaged in that time.
+const ROUNDS: u32 = 25;
 
 /// Loses a few keys, whichever: an eviction of any policy.
 const LOSE: &str = "
@@ -31,6 +31,21 @@ for _ = 1, 5 do
   if key then lost = lost + redis.call('UNLINK', key) end
 end
 return lost
+";
+
+/// Cuts some values short, and puts others of another kind in their place.
+const DAMAGE: &str = "
+local damaged = 0
+for n = 1, 4 do
+  local key = redis.call('RANDOMKEY')
+  if key and redis.call('TYPE', key).ok == 'string' then
+    local value = redis.call('GET', key)
+    redis.call('DEL', key)
+    if n % 2 == 0 then redis.call('SET', key, value:sub(1, #value / 2)) else redis.call('RPUSH', key, value) end
+    damaged = damaged + 1
+  end
+end
+return damaged
 ";
 
 /// How long it may take until a fault is felt.
@@ -43,6 +58,7 @@ pub(crate) enum Fault {
     Flushed,
     RolledBack,
     KeysLost,
+    Damaged,
     Evicting,
     Full,
     Slow,
@@ -59,7 +75,7 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::Flushed,
         Self::ServerKilled,
         Self::HalfOpen,
@@ -67,6 +83,7 @@ impl Fault {
         Self::Stalled,
         Self::KeysLost,
         Self::Cut,
+        Self::Damaged,
         Self::ServerStopped,
         Self::AnswersLost,
         Self::Evicting,
@@ -87,6 +104,7 @@ impl Fault {
             Self::Flushed => "flushed",
             Self::RolledBack => "rolled back to a snapshot",
             Self::KeysLost => "keys lost",
+            Self::Damaged => "values damaged",
             Self::Evicting => "evicting (allkeys-lru)",
             Self::Full => "full (noeviction)",
             Self::Slow => "100 ms slow",
@@ -136,14 +154,8 @@ impl Fault {
                 server.discard_snapshot();
                 1
             }
-            Self::KeysLost => {
-                let server = ground.server(random);
-                let rounds = (0..LOSSES).map(|_| {
-                    sleep(SPAN / LOSSES);
-                    server.cli(&["EVAL", LOSE, "0"]).parse().unwrap_or(0)
-                });
-                rounds.sum()
-            }
+            Self::KeysLost => spoil(ground.server(random), LOSE),
+            Self::Damaged => spoil(ground.server(random), DAMAGE),
             Self::Evicting => out_of_memory(ground.server(random), "allkeys-lru", "evicted_keys:"),
             Self::Full => out_of_memory(ground.server(random), "noeviction", "errorstat_OOM:count="),
             Self::InstanceKilled => {
@@ -214,6 +226,15 @@ fn number(server: &RedisServer, name: &str) -> u64 {
     let info = server.cli(&["INFO", "everything"]);
     let told = info.lines().find_map(|line| line.strip_prefix(name));
     told.and_then(|number| number.trim().parse().ok()).unwrap_or(0)
+}
+
+/// Has a server do something to some of its keys, again and again. Answers to how many.
+fn spoil(server: &RedisServer, script: &str) -> u64 {
+    let round = |_| {
+        sleep(SPAN / ROUNDS);
+        server.cli(&["EVAL", script, "0"]).parse().unwrap_or(0)
+    };
+    (0..ROUNDS).map(round).sum()
 }
 
 /// Waits for `what` to become true; panics when it does not.

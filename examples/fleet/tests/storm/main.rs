@@ -10,6 +10,8 @@ mod ground;
 mod instance;
 mod random;
 
+use std::time::Duration;
+
 use bout::{Bout, INSTANCES, Length};
 use fault::Fault;
 use ground::Ground;
@@ -42,6 +44,14 @@ const TIMES: usize = if cfg!(any(
     1
 };
 
+/// What the faults take: `cargo x soak fleet` wants it longer.
+fn length() -> Length {
+    match std::env::var("LARDER_SOAK_SECONDS") {
+        Ok(seconds) => Length::Time(Duration::from_secs(seconds.parse().unwrap())),
+        Err(_) => Length::Faults(TIMES),
+    }
+}
+
 #[cfg_attr(
     any(
         larder_mutant = "redis_adopts_as_captured",
@@ -58,7 +68,7 @@ const TIMES: usize = if cfg!(any(
 fn over_one_server_no_answer_is_stale_whatever_happens() {
     let bout = Bout {
         bounded: None,
-        length: Length::Faults(TIMES),
+        length: length(),
     };
     bout.run(Ground::one(INSTANCES)).demand(&Fault::ALL);
 }
