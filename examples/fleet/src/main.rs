@@ -88,7 +88,6 @@ fn larder(options: &Options) -> Result<Larder, String> {
             let store = RedisStore::builder(url).namespace("fleet").open();
             store.map(Larder::new).map_err(|e| e.to_string())
         }
-        other => Err(format!("{other:?}: not yet")),
     }
 }
 

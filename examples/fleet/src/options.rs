@@ -23,8 +23,6 @@ pub enum Backend {
     Memory,
     /// `--redis URL`: one server.
     Redis(String),
-    /// `--cluster URL,URL…`: a cluster.
-    Cluster(Vec<String>),
 }
 
 impl Options {
@@ -40,7 +38,6 @@ impl Options {
         match &self.backend {
             Backend::Memory => words.push("--memory".to_owned()),
             Backend::Redis(url) => words.extend(["--redis".to_owned(), url.clone()]),
-            Backend::Cluster(urls) => words.extend(["--cluster".to_owned(), urls.join(",")]),
         }
         if let Some(bound) = self.bounded {
             words.extend(["--bounded-ms".to_owned(), bound.as_millis().to_string()]);
@@ -62,10 +59,6 @@ impl Options {
                 "--truth" => truth = Some(PathBuf::from(value()?)),
                 "--memory" => backend = Some(Backend::Memory),
                 "--redis" => backend = Some(Backend::Redis(value()?)),
-                "--cluster" => {
-                    let urls = value()?.split(',').map(str::to_owned).collect();
-                    backend = Some(Backend::Cluster(urls));
-                }
                 "--bounded-ms" => {
                     let ms = value()?.parse().map_err(|e| format!("`--bounded-ms`: {e}"))?;
                     bounded = Some(Duration::from_millis(ms));
@@ -76,7 +69,7 @@ impl Options {
         Ok(Self {
             name: name.ok_or("`--name` is missing")?,
             truth: truth.ok_or("`--truth` is missing")?,
-            backend: backend.ok_or("one of `--memory`, `--redis` and `--cluster` is missing")?,
+            backend: backend.ok_or("`--memory` or `--redis` is missing")?,
             bounded,
         })
     }
@@ -88,13 +81,7 @@ mod tests {
 
     #[test]
     fn options_are_read_as_they_were_written() {
-        let urls = ["redis://a/", "redis://b/"].map(str::to_owned);
-        let backends = [
-            Backend::Memory,
-            Backend::Redis(urls[0].clone()),
-            Backend::Cluster(urls.to_vec()),
-        ];
-        for backend in backends {
+        for backend in [Backend::Memory, Backend::Redis("redis://a/".to_owned())] {
             for bounded in [None, Some(Duration::from_millis(500))] {
                 let options = Options {
                     name: "a".to_owned(),

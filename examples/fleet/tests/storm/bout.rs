@@ -177,7 +177,6 @@ impl Storm {
         let begun = field.now();
         let felt = fault.happen(ground, field, random);
         let lifted = field.now();
-        ground.wait_until_whole();
         for instance in &field.instances {
             let before = instance.hits();
             let doing = format!("caching resumes at {} after: {}", instance.name(), fault.as_str());

@@ -126,14 +126,14 @@ impl Fault {
         let instance = &field.instances[random.below(field.instances.len() as u64) as usize];
         match self {
             Self::ServerKilled => {
-                let server = ground.server(random);
+                let server = ground.server();
                 server.kill();
                 sleep(SPAN);
                 server.restart();
                 1
             }
             Self::ServerStopped => {
-                let server = ground.server(random);
+                let server = ground.server();
                 server.stop();
                 sleep(SPAN);
                 server.cont();
@@ -141,23 +141,23 @@ impl Fault {
             }
             Self::Flushed => {
                 for _ in 0..FLUSHES {
-                    ground.server(random).cli(&["FLUSHALL"]);
+                    ground.server().cli(&["FLUSHALL"]);
                     sleep(SPAN / FLUSHES);
                 }
                 FLUSHES.into()
             }
             Self::RolledBack => {
-                let server = ground.server(random);
+                let server = ground.server();
                 server.snapshot();
                 sleep(SPAN);
                 server.restart();
                 server.discard_snapshot();
                 1
             }
-            Self::KeysLost => spoil(ground.server(random), LOSE),
-            Self::Damaged => spoil(ground.server(random), DAMAGE),
-            Self::Evicting => out_of_memory(ground.server(random), "allkeys-lru", "evicted_keys:"),
-            Self::Full => out_of_memory(ground.server(random), "noeviction", "errorstat_OOM:count="),
+            Self::KeysLost => spoil(ground.server(), LOSE),
+            Self::Damaged => spoil(ground.server(), DAMAGE),
+            Self::Evicting => out_of_memory(ground.server(), "allkeys-lru", "evicted_keys:"),
+            Self::Full => out_of_memory(ground.server(), "noeviction", "errorstat_OOM:count="),
             Self::InstanceKilled => {
                 instance.kill();
                 sleep(SPAN);
@@ -171,28 +171,28 @@ impl Fault {
                 1
             }
             Self::Cut => wire(ground, None, random),
-            Self::Slow => wire(ground, Some(Wire::Delay(Duration::from_millis(100))), random),
-            Self::Stalled => wire(ground, Some(Wire::Stall), random),
-            Self::HalfOpen => wire(ground, Some(Wire::HalfOpen), random),
-            Self::AnswersLost => wire(ground, Some(Wire::LoseAnswers), random),
-            Self::CutShort => wire(ground, Some(Wire::CutShort), random),
-            Self::Garbage => wire(ground, Some(Wire::Garbage), random),
+            Self::Slow => wire(ground, Some(&Wire::Delay(Duration::from_millis(100))), random),
+            Self::Stalled => wire(ground, Some(&Wire::Stall), random),
+            Self::HalfOpen => wire(ground, Some(&Wire::HalfOpen), random),
+            Self::AnswersLost => wire(ground, Some(&Wire::LoseAnswers), random),
+            Self::CutShort => wire(ground, Some(&Wire::CutShort), random),
+            Self::Garbage => wire(ground, Some(&Wire::Garbage), random),
             Self::Loading => {
                 let loading = b"-LOADING Redis is loading the dataset in memory\r\n";
-                wire(ground, Some(Wire::Answer(Bytes::from_static(loading))), random)
+                wire(ground, Some(&Wire::Answer(Bytes::from_static(loading))), random)
             }
-            Self::Refused => wire(ground, Some(Wire::Refuse), random),
+            Self::Refused => wire(ground, Some(&Wire::Refuse), random),
         }
     }
 }
 
 /// Does `fault` to one connection or to all, until it was felt and its time is over. Without a fault they are cut.
-fn wire(ground: &Ground, fault: Option<Wire>, random: &mut Random) -> u64 {
+fn wire(ground: &Ground, fault: Option<&Wire>, random: &mut Random) -> u64 {
     let proxies = ground.proxies(random);
     let felt = || proxies.iter().map(|proxy| proxy.faults() as u64).sum::<u64>();
     let before = felt();
     for proxy in &proxies {
-        match &fault {
+        match fault {
             Some(fault) => proxy.set(fault.clone()),
             None => proxy.cut(),
         }
