@@ -140,7 +140,7 @@ mod watchdog;
 pub use lease::{Lease, LockGuard, Released};
 pub use locker::{Locker, LockerBuilder};
 pub use memory::MemoryNode;
-pub use name::{Lock, Locks};
+pub use name::{Lock, LockMode, Locks};
 pub use node::{
     Acquire, Bell, Extend, Extension, LockNode, NodeError, NodeErrorKind, NodeFuture, Release, Removal,
     Subscription, Vote,

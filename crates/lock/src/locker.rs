@@ -58,7 +58,8 @@ impl LockerBuilder {
         self
     }
 
-    /// How many may wait for one lock in this process; further ones are told at once that it is busy. 1,024 by default.
+    /// How many may wait for one lock in this process; further ones are told at once that it is busy. 1,024 by default. Those
+    /// who hold it, of whom there are several if they share it, are not counted.
     pub fn max_waiters(mut self, waiters: usize) -> Self {
         self.max_waiters = waiters;
         self
@@ -282,7 +283,7 @@ impl Locker {
             // An end that is past was moved by an extension.
             LockError::busy(left.filter(|left| !left.is_zero()).unwrap_or(options.ttl))
         };
-        let mut place = self.queue.join(lock.shared_key()).map_err(busy)?;
+        let mut place = self.queue.join(lock.shared_key(), lock.mode()).map_err(busy)?;
         if !place.turn(deadline).await {
             return Err(busy(place.held_until()));
         }
