@@ -71,8 +71,8 @@ impl LockerBuilder {
         self
     }
 
-    /// For tests: another wall clock, which tells the time since the Unix epoch. Fencing tokens begin with it, and nothing
-    /// else uses it.
+    /// For tests: another wall clock, which tells the time since the Unix epoch. Fencing tokens begin with it, and a
+    /// [`Schedule`](crate::Schedule) has its ticks by it; nothing else uses it.
     pub fn wall_clock(mut self, clock: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
         self.wall = Arc::new(clock);
         self
@@ -244,6 +244,11 @@ impl Locker {
         options: impl Into<LockOptions>,
     ) -> Result<LockGuard, LockError> {
         self.acquire_all(&locks.into(), &options.into()).await
+    }
+
+    /// The time since the Unix epoch.
+    pub(crate) fn wall(&self) -> Duration {
+        self.nodes.wall()
     }
 
     async fn acquire_all(&self, locks: &Locks, options: &LockOptions) -> Result<LockGuard, LockError> {
