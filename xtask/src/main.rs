@@ -78,8 +78,8 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "soak",
-        arguments: "[--queries N] [--seconds N]",
-        purpose: "minutes of a flood on the gateway: its memory stays in its bound, the hot set stays (10^6 queries)",
+        arguments: "[flood [--queries N]] [fleet [--seconds N]]",
+        purpose: "minutes of tests that are short otherwise: a flood on the gateway (10^6 queries), and a fleet of instances under faults (60 s for each of its bouts)",
         run: soak::command,
     },
     Command {

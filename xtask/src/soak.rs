@@ -1,4 +1,4 @@
-//! The flood of `tests/gateway/flood.rs` in full: minutes of it, on the gateway as it is released.
+//! The long forms of tests that are short otherwise: minutes of each, on programs as they are released.
 
 use std::process::{Command, ExitCode};
 
@@ -7,85 +7,151 @@ use crate::program;
 use crate::run::Run;
 use crate::step::Step;
 
-/// How many unique queries are sent where nothing else is asked for.
-const QUERIES: u64 = 1_000_000;
+/// A test that has a long form.
+struct Soak {
+    name: &'static str,
+    package: &'static str,
+    test: &'static str,
+    /// The argument that says how long it is to be, what that is without it, and at least: with less it says nothing.
+    measure: &'static str,
+    usual: u64,
+    least: u64,
+    /// The variable that tells the test.
+    told: &'static str,
+    /// The seconds that it may take, for a measure. After three times as many it is killed.
+    budget: fn(u64) -> u64,
+}
 
-/// With fewer some phases would have too few requests to say anything.
-const LEAST: u64 = 10_000;
-
-/// The seconds that it may take where nothing else is asked for. After three times as many it is killed.
-const SECONDS: u64 = 600;
+const SOAKS: [Soak; 2] = [
+    Soak {
+        name: "flood",
+        package: "gateway",
+        test: "flood",
+        measure: "--queries",
+        usual: 1_000_000,
+        least: 10_000,
+        told: "LARDER_SOAK_QUERIES",
+        budget: |_| 600,
+    },
+    Soak {
+        name: "fleet",
+        package: "fleet",
+        test: "storm",
+        measure: "--seconds",
+        usual: 60,
+        least: 1,
+        told: "LARDER_SOAK_SECONDS",
+        // Of each of its bouts, and it goes on until every fault was there.
+        budget: |seconds| 6 * seconds + 300,
+    },
+];
 
 /// Both ends of each connection are in the test's process: more files than many systems allow a process at first.
 const FILES: &str = r#"ulimit -n "$(ulimit -Hn)"; exec "$@""#;
 
-const TEST: [&str; 6] = ["test", "--release", "--package", "gateway", "--test", "flood"];
-
 pub(crate) fn command(arguments: &[String]) -> Outcome<ExitCode> {
-    let Asked { queries, seconds } = Asked::read(arguments)?;
-    let build = [&TEST[..], &["--no-run"]].concat();
-    let flood = program::cargo(&[&TEST[..], &["--", "--nocapture"]].concat());
-    let mut command = Command::new("sh");
-    command.args(["-c", FILES, "sh"]).arg(flood.get_program());
-    command.args(flood.get_args());
+    let asked = read(arguments)?;
     let mut run = Run::new()?;
-    run.perform([
-        Step::cargo("soak build", 900, &build),
-        Step::new("soak", seconds, command)
-            .tests()
-            .env("LARDER_SOAK_QUERIES", &queries.to_string()),
-    ]);
+    for (soak, measure) in asked {
+        run.perform(soak.steps(measure));
+    }
     Ok(run.close())
 }
 
-/// What the arguments ask for.
-#[derive(Debug, PartialEq, Eq)]
-struct Asked {
-    queries: u64,
-    seconds: u64,
+impl Soak {
+    fn steps(&self, measure: u64) -> [Step; 2] {
+        let test = [
+            "test",
+            "--release",
+            "--package",
+            self.package,
+            "--test",
+            self.test,
+        ];
+        let build = [&test[..], &["--no-run"]].concat();
+        // One after the other: each is to have the machine for itself.
+        let run = program::cargo(&[&test[..], &["--", "--nocapture", "--test-threads", "1"]].concat());
+        let mut command = Command::new("sh");
+        command.args(["-c", FILES, "sh"]).arg(run.get_program());
+        command.args(run.get_args());
+        [
+            Step::cargo(format!("{} build", self.name), 900, &build),
+            Step::new(self.name, (self.budget)(measure), command)
+                .tests()
+                .env(self.told, &measure.to_string()),
+        ]
+    }
 }
 
-impl Asked {
-    fn read(arguments: &[String]) -> Outcome<Self> {
-        let mut asked = Self {
-            queries: QUERIES,
-            seconds: SECONDS,
+/// The soaks that are asked for, and how much of each: all of them where none is named.
+fn read(arguments: &[String]) -> Outcome<Vec<(&'static Soak, u64)>> {
+    let mut asked: Vec<(&Soak, u64)> = Vec::new();
+    let mut words = arguments.iter().peekable();
+    while let Some(word) = words.next() {
+        let Some(soak) = SOAKS.iter().find(|soak| soak.name == *word) else {
+            return Err(Failure::new(format!(
+                "`{word}` is not understood: this command knows {}",
+                known()
+            )));
         };
-        let mut words = arguments.iter();
-        while let Some(word) = words.next() {
-            let (number, least) = match word.as_str() {
-                "--queries" => (&mut asked.queries, LEAST),
-                "--seconds" => (&mut asked.seconds, 1),
-                _ => {
-                    return Err(Failure::new(format!(
-                        "`{word}` is not understood: this command knows `--queries N` and `--seconds N`"
-                    )));
-                }
-            };
+        let Soak {
+            measure,
+            usual,
+            least,
+            ..
+        } = soak;
+        let mut amount = *usual;
+        if words.next_if(|word| *word == measure).is_some() {
             let given = words.next().and_then(|given| given.parse().ok());
-            *number = given
-                .filter(|given| *given >= least)
-                .ok_or_else(|| Failure::new(format!("`{word}` needs a whole number, {least} or more")))?;
+            amount = given
+                .filter(|given| given >= least)
+                .ok_or_else(|| Failure::new(format!("`{measure}` needs a whole number, {least} or more")))?;
         }
-        Ok(asked)
+        asked.push((soak, amount));
     }
+    if asked.is_empty() {
+        asked = SOAKS.iter().map(|soak| (soak, soak.usual)).collect();
+    }
+    Ok(asked)
+}
+
+fn known() -> String {
+    let known: Vec<String> = SOAKS
+        .iter()
+        .map(|soak| format!("`{} [{} N]`", soak.name, soak.measure))
+        .collect();
+    known.join(" and ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn asked(words: &str) -> Outcome<Asked> {
+    fn asked(words: &str) -> Outcome<Vec<(&'static str, u64)>> {
         let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
-        Asked::read(&words)
+        let asked = read(&words)?;
+        Ok(asked
+            .into_iter()
+            .map(|(soak, amount)| (soak.name, amount))
+            .collect())
     }
 
     #[test]
-    fn numbers_are_read_and_others_refused() {
-        let some = asked("--seconds 60 --queries 20000").unwrap();
-        assert_eq!((some.queries, some.seconds), (20_000, 60));
-        assert_eq!(asked("").unwrap().queries, QUERIES);
-        for bad in ["--queries", "--queries 5", "--seconds 0", "--seconds x", "60"] {
+    fn soaks_are_named_and_measured_and_others_refused() {
+        let all = vec![("flood", 1_000_000), ("fleet", 60)];
+        assert_eq!(asked(""), Ok(all));
+        assert_eq!(asked("fleet"), Ok(vec![("fleet", 60)]));
+        let some = vec![("fleet", 90), ("flood", 20_000)];
+        assert_eq!(asked("fleet --seconds 90 flood --queries 20000"), Ok(some));
+        for bad in [
+            "--queries 20000",
+            "flood --queries",
+            "flood --queries 5",
+            "flood --seconds 60",
+            "fleet --seconds 0",
+            "fleet --seconds x",
+            "60",
+        ] {
             assert!(asked(bad).is_err(), "{bad}");
         }
     }

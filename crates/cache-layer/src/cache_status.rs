@@ -33,7 +33,7 @@ impl CacheStatus {
         let status = Self::new("fwd=").with(reason.fwd());
         match reason {
             MissReason::Absent | MissReason::Expired | MissReason::Vary | MissReason::Request => status,
-            MissReason::Tag | MissReason::TierError => status.detail(reason.as_str()),
+            _ => status.detail(reason.as_str()),
         }
     }
 

@@ -4,36 +4,53 @@ use larder_store::{Content, Entry, Lifetime, SharedEntry, StoredResponse};
 
 /// An entry whose content is a response.
 #[derive(Debug, Clone)]
-pub(crate) struct Cached(SharedEntry);
+pub(crate) struct Cached {
+    shared: SharedEntry,
+    tier: Tier,
+}
+
+/// Where an entry was when it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tier {
+    /// In this process.
+    Memory,
+    /// Behind a connection.
+    Remote,
+}
 
 impl Cached {
     /// `entry`, if it is a response.
     #[inline]
-    pub(crate) fn of(entry: SharedEntry) -> Option<Self> {
-        matches!(entry.content, Content::Response(_)).then_some(Self(entry))
+    pub(crate) fn of(shared: SharedEntry, tier: Tier) -> Option<Self> {
+        matches!(shared.content, Content::Response(_)).then_some(Self { shared, tier })
     }
 
     /// A response as no store has taken it in.
     pub(crate) fn own(lifetime: Lifetime, response: StoredResponse) -> Self {
-        Self(SharedEntry::new(Entry::new(
-            lifetime,
-            Content::Response(response),
-            Vec::new(),
-        )))
+        let entry = Entry::new(lifetime, Content::Response(response), Vec::new());
+        Self {
+            shared: SharedEntry::new(entry),
+            tier: Tier::Memory,
+        }
     }
 
     #[inline]
     pub(crate) fn entry(&self) -> &Entry {
-        &self.0
+        &self.shared
     }
 
     pub(crate) const fn shared(&self) -> &SharedEntry {
-        &self.0
+        &self.shared
+    }
+
+    #[inline]
+    pub(crate) const fn tier(&self) -> Tier {
+        self.tier
     }
 
     #[inline]
     pub(crate) fn response(&self) -> &StoredResponse {
-        match &self.0.content {
+        match &self.shared.content {
             Content::Response(response) => response,
             _ => unreachable!("`of` lets nothing else in, and an entry never changes"),
         }

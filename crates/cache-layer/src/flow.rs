@@ -241,21 +241,23 @@ where
         if let Some(reason) = past {
             return self.bypass(reason).await.map(ControlFlow::Break);
         }
-        let capture = if fill.reason == MissReason::TierError {
+        let capture = if fill.reason.is_failure() {
             Err(())
         } else {
             self.capture().await
         };
         let Ok(capture) = capture else {
-            fill.reason = MissReason::TierError;
+            if !fill.reason.is_failure() {
+                fill.reason = MissReason::TierError;
+            }
             return self.unaided(fill, until).await.map(ControlFlow::Break);
         };
-        fill.capture = Some(capture);
+        fill.capture = Some(capture.clone());
         // The answer to a HEAD is for nobody else; and who wants it younger does not want what another asked for before.
         if self.asked.head || fill.reason == MissReason::Request {
             return fill::run(self, fill, None).await.map(ControlFlow::Break);
         }
-        self.join(fill, varies, capture, until).await
+        self.join(fill, varies, &capture, until).await
     }
 
     /// Fills, or waits for the one who does.
@@ -263,7 +265,7 @@ where
         self,
         fill: Fill,
         varies: Option<VaryNames>,
-        capture: Capture,
+        capture: &Capture,
         until: Instant,
     ) -> Round<S, ReqB, ResB, S::Error> {
         let core = self.layer.engine.core();

@@ -23,7 +23,7 @@ impl Making {
     pub(crate) fn recipe(&self, parts: &mut response::Parts) -> Result<Recipe, UncacheableReason> {
         let hints = parts.extensions.remove::<CacheHints>().unwrap_or_default();
         let (policy, authorized) = (&self.layer.policy, self.asked.authorized);
-        let capture = self.fill.capture.ok_or(UncacheableReason::StoreError)?;
+        let capture = self.fill.capture.clone().ok_or(UncacheableReason::StoreError)?;
         let headers = &parts.headers;
         let admitted = admit::response(parts.status, headers, hints, policy, self.shared, authorized)?;
         let load = Load {

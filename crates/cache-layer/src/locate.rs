@@ -2,10 +2,11 @@
 
 use http::HeaderMap;
 use larder_store::{
-    Answer, Content, Key, Lookup, SearchVariance, SharedEntry, StoreError, Timestamp, VaryNames,
+    Answer, Content, Key, Lookup, SearchVariance, SharedEntry, StoreError, StoreErrorKind, Timestamp,
+    Useless, VaryNames,
 };
 
-use crate::cached::Cached;
+use crate::cached::{Cached, Tier};
 use crate::engine::Core;
 use crate::key::{self, KeyBytes};
 use crate::policy::Policy;
@@ -118,7 +119,7 @@ async fn searched(core: &Core, policy: &Policy, search: &Search, headers: &Heade
 /// By which rules responses under the path were seen to answer several queries.
 pub(crate) async fn known_searches(core: &Core, path: &Key) -> Vec<SearchVariance> {
     match core.ask(core.store.lookup(path.as_bytes())).await {
-        Ok(Lookup::Found(entry) | Lookup::Stale(entry)) => match &entry.content {
+        Ok(Lookup::Found(entry) | Lookup::Fetched(entry) | Lookup::Stale(entry)) => match &entry.content {
             Content::Searches(rules) => rules.to_vec(),
             _ => Vec::new(),
         },
@@ -144,22 +145,37 @@ fn ready<T>(answer: Answer<T>) -> Option<T> {
 /// A response or nothing; or the mark that there are several, each under a key of its own.
 #[inline]
 fn split(lookup: Result<Lookup, StoreError>) -> Result<Found, SharedEntry> {
-    let (entry, soft) = match lookup {
-        Ok(Lookup::Found(entry)) => (entry, false),
-        Ok(Lookup::Stale(entry)) => (entry, true),
-        Ok(Lookup::Forgotten) => return Ok(Found::Nothing(MissReason::Tag)),
-        Ok(_) => return Ok(Found::Nothing(MissReason::Absent)),
+    let (entry, soft, tier) = match lookup {
+        Ok(Lookup::Found(entry)) => (entry, false, Tier::Memory),
+        Ok(Lookup::Fetched(entry)) => (entry, false, Tier::Remote),
+        Ok(Lookup::Stale(entry)) => (entry, true, Tier::Memory),
+        Ok(nothing) => return Ok(Found::Nothing(why(&nothing))),
+        Err(error) if error.kind() == StoreErrorKind::Unavailable => {
+            return Ok(Found::Nothing(MissReason::Breaker));
+        }
         Err(_) => return Ok(Found::Nothing(MissReason::TierError)),
     };
     if matches!(entry.content, Content::Variants(_)) {
         return Err(entry);
     }
     Ok(
-        Cached::of(entry).map_or(Found::Nothing(MissReason::Absent), |entry| Found::Entry {
+        Cached::of(entry, tier).map_or(Found::Nothing(MissReason::Absent), |entry| Found::Entry {
             entry,
             soft,
         }),
     )
+}
+
+/// Why nothing of use was found.
+const fn why(nothing: &Lookup) -> MissReason {
+    match nothing {
+        Lookup::Forgotten => MissReason::Tag,
+        Lookup::Useless(Useless::Epoch) => MissReason::Epoch,
+        Lookup::Useless(Useless::Schema) => MissReason::Schema,
+        Lookup::Useless(Useless::Decode) => MissReason::Decode,
+        Lookup::Useless(Useless::Intent) => MissReason::Intent,
+        _ => MissReason::Absent,
+    }
 }
 
 fn variants(marker: &SharedEntry) -> &[VaryNames] {
@@ -173,8 +189,8 @@ fn variants(marker: &SharedEntry) -> &[VaryNames] {
 #[derive(Default)]
 struct Choice {
     best: Option<(Cached, bool)>,
-    failed: bool,
-    forgotten: bool,
+    failed: Option<MissReason>,
+    useless: Option<MissReason>,
 }
 
 impl Choice {
@@ -190,19 +206,17 @@ impl Choice {
                     self.best = Some((entry, soft));
                 }
             }
-            Ok(Found::Nothing(MissReason::TierError)) => self.failed = true,
-            Ok(Found::Nothing(MissReason::Tag)) => self.forgotten = true,
+            Ok(Found::Nothing(reason)) if reason.is_failure() => self.failed = Some(reason),
             // A variant that is a mark itself is not one that was stored here.
-            Ok(Found::Nothing(_)) | Err(_) => {}
+            Ok(Found::Nothing(MissReason::Absent)) | Err(_) => {}
+            Ok(Found::Nothing(reason)) => self.useless = Some(reason),
         }
     }
 
     fn located(self, marker: &SharedEntry) -> Located {
         let found = match self.best {
             Some((entry, soft)) => Found::Entry { entry, soft },
-            None if self.failed => Found::Nothing(MissReason::TierError),
-            None if self.forgotten => Found::Nothing(MissReason::Tag),
-            None => Found::Nothing(MissReason::Vary),
+            None => Found::Nothing(self.failed.or(self.useless).unwrap_or(MissReason::Vary)),
         };
         Located {
             found,

@@ -13,7 +13,7 @@ use larder_store::{
 use tokio::time::timeout;
 
 use crate::built::Built;
-use crate::cached::Cached;
+use crate::cached::{Cached, Tier};
 use crate::engine::{Core, Flight, FlightKey, Made};
 use crate::freshness::{Freshness, freshness};
 use crate::metrics::rare;
@@ -63,8 +63,8 @@ impl Recipe {
         let stored =
             || StoredResponse::new(head.status, &headers, body.clone()).with_generated_etag(generated);
         let entry = Entry::new(self.lifetime, Content::Response(stored()), self.tags.clone());
-        let put = core.put(self.key.clone(), entry, self.capture).await;
-        let put = put.and_then(|put| Some((Cached::of(put.entry)?, put.kept)));
+        let put = core.put(self.key.clone(), entry, self.capture.clone()).await;
+        let put = put.and_then(|put| Some((Cached::of(put.entry, Tier::Memory)?, put.kept)));
         // A store that did not answer has the entry: the answer to this request is made of another.
         let (entry, kept) = put.unwrap_or_else(|| (Cached::own(self.lifetime, stored()), Kept::Error));
         if kept == Kept::Stored {
@@ -117,7 +117,7 @@ impl Recipe {
         core.put(
             key.clone(),
             Entry::new(self.lifetime, content, tags),
-            self.capture,
+            self.capture.clone(),
         )
         .await;
     }

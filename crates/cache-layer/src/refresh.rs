@@ -50,7 +50,7 @@ where
         };
         let Role::Leader(leader) = core
             .flights
-            .join(self.flight_key(&primary, varies.as_ref(), capture))
+            .join(self.flight_key(&primary, varies.as_ref(), &capture))
         else {
             return;
         };

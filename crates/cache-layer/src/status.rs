@@ -90,11 +90,26 @@ pub enum MissReason {
     Vary,
     /// There was one, and the request asked for another: by its `Cache-Control` (RFC 9111 §5.2.1).
     Request,
+    /// It was of a time whose records the store lost, or of another life of its server.
+    Epoch,
+    /// It had a form that this version does not know.
+    Schema,
+    /// It was damaged.
+    Decode,
+    /// A change of one of its tags was announced and is not finished.
+    Intent,
     /// The store failed.
     TierError,
+    /// The store is not asked for now, because it failed before.
+    Breaker,
 }
 
 impl MissReason {
+    /// Whether the store was of no help, so that nothing can be kept either.
+    pub(crate) const fn is_failure(self) -> bool {
+        matches!(self, Self::TierError | Self::Breaker)
+    }
+
     /// The word in metrics and logs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -104,18 +119,23 @@ impl MissReason {
             Self::Tag => "tag",
             Self::Vary => "vary",
             Self::Request => "request",
+            Self::Epoch => "epoch",
+            Self::Schema => "schema",
+            Self::Decode => "decode",
+            Self::Intent => "intent",
             Self::TierError => "tier_error",
+            Self::Breaker => "breaker",
         }
     }
 
     /// The `fwd` parameter of `Cache-Status` (RFC 9211 §2.2).
     pub(crate) const fn fwd(self) -> &'static str {
         match self {
-            Self::Absent => "uri-miss",
-            Self::Expired | Self::Tag => "stale",
+            Self::Absent | Self::Schema | Self::Decode => "uri-miss",
+            Self::Expired | Self::Tag | Self::Epoch | Self::Intent => "stale",
             Self::Vary => "vary-miss",
             Self::Request => "request",
-            Self::TierError => "bypass",
+            Self::TierError | Self::Breaker => "bypass",
         }
     }
 }

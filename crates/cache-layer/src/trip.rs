@@ -53,7 +53,7 @@ impl<S, ReqB> Trip<S, ReqB> {
         &self,
         primary: &Key,
         varies: Option<&VaryNames>,
-        capture: Capture,
+        capture: &Capture,
     ) -> FlightKey {
         let key = match varies {
             None => primary.clone(),

@@ -1,8 +1,10 @@
 //! The contract between the read-through flow and what keeps the entries.
 
+use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use crate::entry::{Entry, SharedEntry};
 use crate::error::StoreError;
@@ -76,7 +78,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Forgets all entries.
     fn forget_everything(&self, strength: Strength) -> Answer<Result<Forgotten, StoreError>>;
 
-    /// How much it holds.
+    /// How much it holds in this process.
     fn size(&self) -> Size;
 }
 
@@ -86,27 +88,105 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 pub enum Lookup {
     /// An entry that may be used as far as its tags go; how fresh it is is not the store's to say.
     Found(SharedEntry),
+    /// The same, and its body came from another process.
+    Fetched(SharedEntry),
     /// An entry that was forgotten softly: stale whatever its age.
     Stale(SharedEntry),
     /// No entry.
     Absent,
     /// An entry that was forgotten.
     Forgotten,
+    /// Something was kept under the key, and is of no use.
+    Useless(Useless),
 }
 
-/// The stamps as they were before a fill.
-#[derive(Debug, Clone, Copy)]
+/// Why what is kept under a key is of no use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Useless {
+    /// It is of a time of which the store's records are gone: they were lost, or belong to another life of the server.
+    Epoch,
+    /// It has a form that is not known here: another version of this program wrote it.
+    Schema,
+    /// It is damaged, or no entry at all.
+    Decode,
+    /// A change that one of its tags names was announced and is not finished.
+    Intent,
+}
+
+impl Useless {
+    /// The word for it in metrics and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Epoch => "epoch",
+            Self::Schema => "schema",
+            Self::Decode => "decode",
+            Self::Intent => "intent",
+        }
+    }
+}
+
+/// The stamps as they were before a fill: what they are is the store's own affair. Cheap to clone.
+#[derive(Clone)]
 pub struct Capture {
-    pub(crate) sequence: Sequence,
-    pub(crate) fingerprint: u64,
+    fingerprint: u64,
+    stamps: Captured,
+}
+
+/// The stamps of a capture.
+#[derive(Clone)]
+enum Captured {
+    Ledger(Sequence),
+    Foreign(Arc<dyn Any + Send + Sync>),
 }
 
 impl Capture {
+    /// The capture of a store with `stamps` of its own, which it finds again with [`stamps`](Self::stamps).
+    #[must_use]
+    pub fn new(fingerprint: u64, stamps: impl Any + Send + Sync) -> Self {
+        Self {
+            fingerprint,
+            stamps: Captured::Foreign(Arc::new(stamps)),
+        }
+    }
+
+    pub(crate) const fn of_ledger(fingerprint: u64, sequence: Sequence) -> Self {
+        Self {
+            fingerprint,
+            stamps: Captured::Ledger(sequence),
+        }
+    }
+
+    /// The stamps that the store made this capture with; `None` if it was another store, with other stamps.
+    #[must_use]
+    pub fn stamps<T: Any>(&self) -> Option<&T> {
+        match &self.stamps {
+            Captured::Ledger(_) => None,
+            Captured::Foreign(stamps) => stamps.downcast_ref(),
+        }
+    }
+
+    pub(crate) const fn sequence(&self) -> Option<Sequence> {
+        match &self.stamps {
+            Captured::Ledger(sequence) => Some(*sequence),
+            Captured::Foreign(_) => None,
+        }
+    }
+
     /// A number that two captures share only if no invalidation of their tags lies between them: requests join one
     /// fill only when it is the same.
     #[must_use]
     pub const fn fingerprint(&self) -> u64 {
         self.fingerprint
+    }
+}
+
+impl fmt::Debug for Capture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Capture")
+            .field("fingerprint", &self.fingerprint)
+            .finish_non_exhaustive()
     }
 }
 
@@ -154,7 +234,7 @@ pub struct Forgotten {
     pub known: usize,
 }
 
-/// How much a store holds.
+/// How much a store holds in this process. Of what it keeps elsewhere, there is no account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Size {

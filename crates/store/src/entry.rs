@@ -1,5 +1,7 @@
 //! Entries: what is kept under a key, and how long it is of use.
 
+use std::any::Any;
+use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -23,7 +25,24 @@ pub struct Entry {
     pub content: Content,
     /// The names under which it is forgotten.
     pub tags: Box<[Tag]>,
-    pub(crate) stamps: Option<Stamps>,
+    seal: Seal,
+}
+
+/// What ties an entry to the store that took it in.
+enum Seal {
+    None,
+    Ledger(Stamps),
+    Foreign(Arc<dyn Any + Send + Sync>),
+}
+
+impl fmt::Debug for Seal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "None",
+            Self::Ledger(_) => "Ledger(..)",
+            Self::Foreign(_) => "Foreign(..)",
+        })
+    }
 }
 
 /// What an [`Entry`] is.
@@ -51,8 +70,30 @@ impl Entry {
             lifetime,
             content,
             tags: tags.into(),
-            stamps: None,
+            seal: Seal::None,
         }
+    }
+
+    /// The same entry with the `stamps` of the store that takes it in, which that store finds again with
+    /// [`stamps`](Self::stamps).
+    #[must_use]
+    pub fn with_stamps(mut self, stamps: impl Any + Send + Sync) -> Self {
+        self.seal = Seal::Foreign(Arc::new(stamps));
+        self
+    }
+
+    /// The stamps of the store that took it in; `None` if none did, or one with other stamps.
+    #[must_use]
+    pub fn stamps<T: Any>(&self) -> Option<&T> {
+        match &self.seal {
+            Seal::Foreign(stamps) => stamps.downcast_ref(),
+            Seal::None | Seal::Ledger(_) => None,
+        }
+    }
+
+    /// Ties it to the records of its tags in this process; where they say that it must not be kept, to none.
+    pub(crate) fn seal(&mut self, stamps: Option<Stamps>) {
+        self.seal = stamps.map_or(Seal::None, Seal::Ledger);
     }
 
     /// The response, if it is one.
@@ -69,7 +110,10 @@ impl Entry {
     #[must_use]
     #[inline]
     pub(crate) fn validity(&self) -> Validity {
-        self.stamps.as_ref().map_or(Validity::Dead, Stamps::validity)
+        match &self.seal {
+            Seal::Ledger(stamps) => stamps.validity(),
+            Seal::None | Seal::Foreign(_) => Validity::Dead,
+        }
     }
 
     /// The memory that the entry takes beyond its body, in bytes; an estimate that errs on the high side.

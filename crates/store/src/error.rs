@@ -21,6 +21,12 @@ pub enum StoreErrorKind {
     Io,
     /// The store answered what it should not.
     Protocol,
+    /// The server does not take writes: it is, or has become, a replica.
+    ReadOnly,
+    /// The server has started and is reading its data.
+    Loading,
+    /// The server has no room.
+    Full,
     /// The store is not asked for now, because it failed before.
     Unavailable,
 }
@@ -33,6 +39,9 @@ impl StoreErrorKind {
             Self::Timeout => "timeout",
             Self::Io => "io",
             Self::Protocol => "protocol",
+            Self::ReadOnly => "readonly",
+            Self::Loading => "loading",
+            Self::Full => "oom",
             Self::Unavailable => "unavailable",
         }
     }

@@ -4,6 +4,7 @@
 //! - [`Tag`] is a name under which entries are forgotten.
 //! - [`Entry`] is what is kept: a response or a value, with its [`Lifetime`] and its tags.
 //! - [`Store`] is the contract of what keeps entries; [`MemoryStore`] keeps them in this process.
+//! - [`Shelf`] has entries in memory within a bound, for stores with stamps of their own.
 //! - [`Frame`] is an entry as bytes, for stores outside this process.
 //! - [`Flights`] lets one of many concurrent callers work and the others wait.
 //! - [`Clock`] tells the time, and [`FakeClock`] tells the time that a test wants.
@@ -22,11 +23,12 @@ mod key;
 mod ledger;
 mod memory;
 mod search;
+mod shelf;
 mod sync;
 mod tag;
 
 pub use clock::{Clock, FakeClock, Timestamp};
-pub use contract::{Answer, Capture, Forgotten, Kept, Lookup, Put, Size, Store};
+pub use contract::{Answer, Capture, Forgotten, Kept, Lookup, Put, Size, Store, Useless};
 pub use entry::{Content, Entry, Lifetime, SharedEntry, StoredResponse, VaryNames};
 pub use error::{StoreError, StoreErrorKind};
 pub use flight::{Flights, Landing, Leader, Role, Waiter};
@@ -35,4 +37,5 @@ pub use key::{Key, KeyBuffer, KeyWriter};
 pub use ledger::{Sequence, Strength, Validity};
 pub use memory::MemoryStore;
 pub use search::{IgnoredParameters, SearchVariance};
+pub use shelf::{NoRoom, Shelf};
 pub use tag::{Tag, TagId, TagKind};

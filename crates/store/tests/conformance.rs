@@ -107,7 +107,7 @@ impl Broken {
     }
 
     /// Whether the tags that were captured last are as they were.
-    fn captured_hold(&self, capture: Capture) -> bool {
+    fn captured_hold(&self, capture: &Capture) -> bool {
         let captured = self.captured.lock().unwrap();
         self.capture_now(&captured).fingerprint() == capture.fingerprint()
     }
@@ -150,10 +150,10 @@ impl Store for Broken {
         };
         match self.fault {
             IgnoresCaptures => capture = self.capture_now(&entry.tags),
-            SeesOnlyCapturedTags if self.captured_hold(capture) => capture = self.capture_now(&entry.tags),
+            SeesOnlyCapturedTags if self.captured_hold(&capture) => capture = self.capture_now(&entry.tags),
             KeepsTheReplaced => {
                 let number = self.inner.size().entries.to_string();
-                self.put_now(number.as_bytes().into(), copy(&entry), capture);
+                self.put_now(number.as_bytes().into(), copy(&entry), capture.clone());
             }
             _ => {}
         }
@@ -239,7 +239,7 @@ found_out! {
     answers_another: AnswersAnother, an_entry_is_found_as_it_was_put, "`put` answers the entry";
     keeps_nothing: KeepsNothing, an_entry_is_found_as_it_was_put, "what was put is found";
     keeps_the_first: KeepsTheFirst, a_later_put_replaces, "left: Fresh";
-    keeps_the_replaced: KeepsTheReplaced, a_later_put_replaces, "the replaced entry left";
+    keeps_the_replaced: KeepsTheReplaced, what_was_replaced_leaves_nothing, "the replaced entry left";
     cuts_keys: CutsKeys, the_full_key_decides, "under ";
     ignores_captures: IgnoresCaptures, an_overtaken_fill_is_not_found, "found after it";
     sees_only_captured_tags: SeesOnlyCapturedTags, a_tag_that_was_not_captured_counts_too, "found after it";

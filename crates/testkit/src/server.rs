@@ -1,8 +1,9 @@
 //! A real Redis (or Valkey) server for one test.
 
 mod binary;
+mod builder;
 mod directory;
-mod port;
+pub(crate) mod port;
 mod process;
 
 use std::io::{self, BufReader};
@@ -12,18 +13,20 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::resp::{self, Reply};
+pub use builder::RedisServerBuilder;
 use directory::Directory;
+use port::Port;
 use process::Process;
 
 /// How long a server may take to answer its first `PING`, and any command sent with [`RedisServer::cli`].
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// How often a server is started on another port because something took the last one.
-const PORTS_TRIED: usize = 20;
+/// The file that a snapshot is written to.
+const SNAPSHOT: &str = "dump.rdb";
 
 /// A running `redis-server` or `valkey-server` that belongs to one test.
 ///
-/// It listens on a free port of 127.0.0.1 and on a Unix socket, keeps nothing on disk, and lives in a
+/// It listens on a free port of 127.0.0.1 and on a Unix socket, keeps nothing on disk unless told to, and lives in a
 /// directory of its own below the system's temporary directory. When the value is dropped (also by a panic)
 /// the server is killed and the directory removed; when the test process itself is killed, the same happens
 /// within moments.
@@ -34,64 +37,14 @@ const PORTS_TRIED: usize = 20;
 #[derive(Debug)]
 pub struct RedisServer {
     binary: PathBuf,
+    config: Option<String>,
     args: Vec<String>,
-    port: u16,
+    password: Option<String>,
+    port: Port,
+    bus: Option<Port>,
     // Before the directory: the server goes first, then the place it writes to.
     process: Option<Process>,
     directory: Directory,
-}
-
-/// What a [`RedisServer`] is to be started with.
-#[derive(Debug, Clone, Default)]
-#[must_use = "a builder does nothing until `start` is called"]
-pub struct RedisServerBuilder {
-    args: Vec<String>,
-}
-
-impl RedisServerBuilder {
-    /// Adds one word to the server's command line, after (and so over) the kit's own.
-    ///
-    /// ```
-    /// # #[cfg(unix)] {
-    /// use larder_testkit::RedisServer;
-    ///
-    /// let small = RedisServer::builder().arg("--maxmemory").arg("4mb").start();
-    /// assert_eq!(small.cli(&["CONFIG", "GET", "maxmemory"]), "maxmemory\n4194304");
-    /// # }
-    /// ```
-    pub fn arg(mut self, word: impl Into<String>) -> Self {
-        self.args.push(word.into());
-        self
-    }
-
-    /// Starts the server and waits until it answers.
-    ///
-    /// # Panics
-    ///
-    /// When there is no server program, or the server ends or stays silent instead of answering.
-    #[must_use]
-    pub fn start(self) -> RedisServer {
-        let binary = binary::find().unwrap_or_else(|missing| panic!("{missing}"));
-        let directory = Directory::create().unwrap_or_else(|e| {
-            panic!("cannot create a directory for a Redis server in the temporary directory: {e}")
-        });
-        let mut server = RedisServer {
-            binary,
-            args: self.args,
-            port: 0,
-            process: None,
-            directory,
-        };
-        for _ in 0..PORTS_TRIED {
-            server.port = port::free();
-            match server.launch() {
-                Ok(()) => return server,
-                Err(failure) if server.port_was_taken() => drop(failure),
-                Err(failure) => panic!("{failure}"),
-            }
-        }
-        panic!("no free port for a Redis server: {PORTS_TRIED} ports were taken one after the other");
-    }
 }
 
 impl RedisServer {
@@ -110,16 +63,38 @@ impl RedisServer {
         RedisServerBuilder::default()
     }
 
-    /// The address for a Redis client, `redis://127.0.0.1:PORT/`. It stays the same over [`restart`](Self::restart).
+    /// The address for a Redis client, `redis://127.0.0.1:PORT/`, with the password if there is one. It stays the same
+    /// over [`restart`](Self::restart).
     #[must_use]
     pub fn url(&self) -> String {
-        format!("redis://{}/", self.addr())
+        self.url_at(self.addr())
+    }
+
+    /// The address for a client that reaches this server at `addr`, where a [`FaultProxy`](crate::FaultProxy) listens.
+    #[must_use]
+    pub fn url_at(&self, addr: SocketAddr) -> String {
+        match &self.password {
+            Some(password) => format!("redis://:{password}@{addr}/"),
+            None => format!("redis://{addr}/"),
+        }
     }
 
     /// The TCP address.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
-        (Ipv4Addr::LOCALHOST, self.port).into()
+        (Ipv4Addr::LOCALHOST, self.port.number()).into()
+    }
+
+    /// The port that nodes of a cluster talk to each other on; 0 for a server that is none.
+    pub(crate) fn bus_port(&self) -> u16 {
+        self.bus.as_ref().map_or(0, Port::number)
+    }
+
+    /// Has a node of a cluster tell clients that it is at another port, also after a restart.
+    pub(crate) fn announce(&mut self, port: u16) {
+        let port = port.to_string();
+        self.cli(&["CONFIG", "SET", "cluster-announce-port", &port]);
+        self.args.extend(["--cluster-announce-port".to_owned(), port]);
     }
 
     /// The path of the Unix socket.
@@ -161,11 +136,18 @@ impl RedisServer {
         let mut stream = UnixStream::connect(self.socket())?;
         stream.set_read_timeout(Some(patience))?;
         stream.set_write_timeout(Some(patience))?;
-        resp::send(&mut stream, words)?;
-        match resp::receive(&mut BufReader::new(stream))? {
-            Reply::Error(text) => Err(io::Error::other(text)),
-            reply => Ok(reply.text()),
+        let mut replies = BufReader::new(stream.try_clone()?);
+        let mut ask = |words: &[&str]| {
+            resp::send(&mut stream, words)?;
+            match resp::receive(&mut replies)? {
+                Reply::Error(text) => Err(io::Error::other(text)),
+                reply => Ok(reply.text()),
+            }
+        };
+        if let Some(password) = &self.password {
+            ask(&["AUTH", password])?;
         }
+        ask(words)
     }
 
     /// Kills the server at once (`SIGKILL`); its port then refuses connections. Its directory stays, for
@@ -174,8 +156,36 @@ impl RedisServer {
         self.process = None;
     }
 
-    /// Kills the server, if it runs, and starts it again on the same port. It comes back empty, unless it was
-    /// [told](RedisServerBuilder::arg) to keep its data.
+    /// Writes all data to a snapshot (an RDB file), with which each later [`restart`](Self::restart) comes back: a server
+    /// that is rolled back to an older state. Another snapshot takes its place.
+    ///
+    /// ```
+    /// # #[cfg(unix)] {
+    /// use larder_testkit::RedisServer;
+    ///
+    /// let mut redis = RedisServer::start();
+    /// redis.cli(&["SET", "shelf", "jam"]);
+    /// redis.snapshot();
+    /// redis.cli(&["SET", "shelf", "honey"]);
+    /// redis.restart();
+    /// assert_eq!(redis.cli(&["GET", "shelf"]), "jam");
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When the server was killed, or cannot write.
+    pub fn snapshot(&self) {
+        self.cli(&["SAVE"]);
+    }
+
+    /// Throws the [snapshot](Self::snapshot) away, if there is one: the next restart comes back empty.
+    pub fn discard_snapshot(&self) {
+        let _ = std::fs::remove_file(self.directory.path().join(SNAPSHOT));
+    }
+
+    /// Kills the server, if it runs, and starts it again on the same port. It comes back empty, unless there is a
+    /// [snapshot](Self::snapshot) or it was [told](RedisServerBuilder::arg) to keep its data.
     ///
     /// # Panics
     ///
@@ -224,18 +234,29 @@ impl RedisServer {
     }
 
     fn command_line(&self) -> Vec<String> {
+        let bus = self
+            .bus
+            .iter()
+            .map(|bus| ("--cluster-port", bus.number().to_string()));
+        let password = self
+            .password
+            .iter()
+            .flat_map(|word| [("--requirepass", word.clone()), ("--masterauth", word.clone())]);
         let own = [
             ("--bind", "127.0.0.1".to_owned()),
-            ("--port", self.port.to_string()),
+            ("--port", self.port.number().to_string()),
             ("--unixsocket", self.socket().display().to_string()),
             ("--unixsocketperm", "700".to_owned()),
             ("--dir", self.directory.path().display().to_string()),
+            ("--dbfilename", SNAPSHOT.to_owned()),
             ("--save", String::new()),
             ("--appendonly", "no".to_owned()),
             ("--daemonize", "no".to_owned()),
         ];
-        let own = own.into_iter().flat_map(|(name, value)| [name.to_owned(), value]);
-        own.chain(self.args.iter().cloned()).collect()
+        let own = own.into_iter().chain(bus).chain(password);
+        let own = own.flat_map(|(name, value)| [name.to_owned(), value]);
+        let config = self.config.iter().cloned();
+        config.chain(own).chain(self.args.iter().cloned()).collect()
     }
 
     fn wait_until_it_answers(&self, process: &mut Process) -> Result<(), String> {

@@ -1,7 +1,7 @@
 //! The kit's Redis server against a real one: that it serves, and that it always goes away.
 #![cfg(unix)]
 
-use std::io::{BufRead, BufReader, ErrorKind};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::panic;
 use std::path::Path;
@@ -187,4 +187,67 @@ fn a_server_does_not_outlive_a_killed_test_process() {
     doomed.wait().unwrap();
     in_time(|| !accepts(addr));
     in_time(|| !socket.parent().unwrap().exists());
+}
+
+#[test]
+fn a_server_with_a_password_refuses_strangers() {
+    let redis = RedisServer::builder().password("s3cret").start();
+    assert_eq!(redis.cli(&["PING"]), "PONG");
+    assert_eq!(redis.url(), format!("redis://:s3cret@{}/", redis.addr()));
+    let mut stream = TcpStream::connect(redis.addr()).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(b"PING\r\n").unwrap();
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).unwrap();
+    assert!(line.starts_with("-NOAUTH"), "{line}");
+}
+
+#[test]
+#[should_panic(expected = "letters and digits only")]
+fn a_password_that_a_url_cannot_hold_is_refused() {
+    let _builder = RedisServer::builder().password("p@ss");
+}
+
+#[test]
+fn a_full_server_refuses_or_evicts_as_it_was_told() {
+    let value = "x".repeat(100_000);
+    let fill = |redis: &RedisServer| {
+        (0..60).try_for_each(|n| {
+            let words = ["SET", &format!("k{n}"), &value];
+            redis.command(&words, PATIENCE).map(drop)
+        })
+    };
+    let full = RedisServer::builder().maxmemory(3 << 20, "noeviction").start();
+    let refused = fill(&full).unwrap_err();
+    assert!(refused.to_string().starts_with("OOM"), "{refused}");
+    assert_eq!(full.cli(&["STRLEN", "k0"]), "100000", "reading goes on");
+
+    let evicting = RedisServer::builder().maxmemory(3 << 20, "allkeys-lru").start();
+    fill(&evicting).unwrap();
+    let kept: usize = evicting.cli(&["DBSIZE"]).parse().unwrap();
+    assert!((1..60).contains(&kept), "{kept}");
+}
+
+#[test]
+fn a_server_comes_back_with_its_snapshot_until_that_is_discarded() {
+    let mut redis = RedisServer::start();
+    redis.cli(&["SET", "k", "old"]);
+    let run_id = |redis: &RedisServer| {
+        let info = redis.cli(&["INFO", "server"]);
+        info.lines()
+            .find(|line| line.starts_with("run_id:"))
+            .unwrap()
+            .to_owned()
+    };
+    let id = run_id(&redis);
+    redis.snapshot();
+    for _ in 0..2 {
+        redis.cli(&["SET", "k", "new"]);
+        redis.restart();
+        assert_eq!(redis.cli(&["GET", "k"]), "old");
+    }
+    assert_ne!(run_id(&redis), id, "another run of the server");
+    redis.discard_snapshot();
+    redis.restart();
+    assert_eq!(redis.cli(&["GET", "k"]), "(nil)");
 }

@@ -119,18 +119,3 @@ pub async fn validity_follows_the_tags<S: Store>(store: Arc<S>) {
     store.forget_everything(Strength::Hard).await;
     assert_eq!(store.validity(&another).await, Validity::Dead);
 }
-
-/// Tags that nobody carries come from outside in any number; none of them may stay.
-pub async fn forgetting_what_nobody_carries_leaves_nothing<S: Store>(store: Arc<S>) {
-    let store = Subject(store);
-    store.fill("key", &tags(&["a", "b"])).await;
-    let before = store.0.size();
-    assert_eq!(before.tags, 2, "the two that an entry carries");
-    for round in 0..100 {
-        let many: Vec<Tag> = (0..100).map(|n| tag(&format!("tag {round} {n}"))).collect();
-        let done = store.forget(&many, Strength::Hard).await;
-        assert_eq!(done.known, 0);
-    }
-    assert_eq!(store.0.size(), before);
-    assert_eq!(store.lookup("key").await, fresh("key"));
-}

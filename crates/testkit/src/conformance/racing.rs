@@ -141,7 +141,7 @@ async fn reads<S: Store>(store: Subject<S>, world: Arc<World>, seed: usize) {
 async fn check<S: Store>(store: &Subject<S>, world: &World, key: usize) {
     let floors = world.floors();
     match store.0.lookup(name(key).as_bytes()).wait().await {
-        Ok(Lookup::Found(entry)) => {
+        Ok(Lookup::Found(entry) | Lookup::Fetched(entry)) => {
             world.hits.fetch_add(1, Ordering::SeqCst);
             let body = body_of(&entry);
             for (n, bytes) in own_tags(key).into_iter().zip(body.chunks_exact(8)) {

@@ -22,7 +22,7 @@ pub async fn an_overtaken_fill_is_not_found<S: Store>(store: Arc<S>) {
                     store.fill("carrier", &own).await;
                 }
                 store.forget(std::slice::from_ref(forgotten), strength).await;
-                overtaken(&store, &case, &own, capture).await;
+                overtaken(&store, &case, &own, capture.clone()).await;
                 // A new carrier of the tag must not hide what its record said before.
                 let late = format!("{case}, with a newer carrier");
                 store.fill("new carrier", &own).await;

@@ -1,0 +1,36 @@
+//! What may be waited for, and how much of it at once.
+
+use std::time::Duration;
+
+/// What operations may cost, and when the server is left alone.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Budget {
+    /// How long a look-up, a capture or a write may take.
+    pub(crate) operation: Duration,
+    /// How long an invalidation may take.
+    pub(crate) invalidation: Duration,
+    /// How long it may take to connect and to learn who the server is.
+    pub(crate) connect: Duration,
+    /// How many operations may be under way at once.
+    pub(crate) in_flight: usize,
+    /// How many bytes of entries may be on their way to the server.
+    pub(crate) writing: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            operation: Duration::from_millis(40),
+            invalidation: Duration::from_millis(1900),
+            connect: Duration::from_secs(1),
+            in_flight: 1024,
+            writing: 32 << 20,
+        }
+    }
+}
+
+/// So many operations in a row without an answer in time, and the server is not asked any more until it answers a probe.
+pub(crate) const STRIKES: u32 = 3;
+
+/// How long the server is left alone after it failed: from the first to the last of these, twice as long each time.
+pub(crate) const REST: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));

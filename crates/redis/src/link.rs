@@ -1,0 +1,345 @@
+//! The connection to a server: made in the background, given up when it fails, and the breaker at the same time.
+//!
+//! There is a connection, or there is none; while there is none, nobody waits for the server but invalidations. It is given
+//! up at the first failure of the connection, or after a few operations in a row without an answer in time, and made again
+//! by one task, which rests between its attempts. A new connection is used when the server has answered a probe within the
+//! time that an operation may take, and has carried out all invalidations that are owed to it.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use larder_store::{StoreError, StoreErrorKind};
+use metrics::{counter, gauge};
+use redis::Client;
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use crate::budget::{Budget, REST, STRIKES};
+use crate::pending::{Invalidation, Pending};
+use crate::protocol::Names;
+use crate::server::Server;
+
+/// A supervised connection to one server.
+pub(crate) struct Link {
+    client: Client,
+    /// Where the server is, without a password.
+    pub(crate) address: String,
+    pub(crate) names: Names,
+    pub(crate) budget: Budget,
+    state: Mutex<State>,
+    /// Counts the connections; who waits for one watches it.
+    connections: watch::Sender<u64>,
+    in_flight: Semaphore,
+}
+
+#[derive(Default)]
+struct State {
+    live: Option<Arc<Live>>,
+    connecting: bool,
+    rest: Duration,
+    /// Why there is no connection.
+    failure: Option<(StoreErrorKind, String)>,
+    pending: Pending,
+}
+
+/// A connection that works, as far as is known.
+pub(crate) struct Live {
+    pub(crate) server: Server,
+    strikes: AtomicU32,
+}
+
+/// What the breaker is, as the metric counts it.
+#[derive(Debug, Clone, Copy)]
+enum Breaker {
+    Closed,
+    HalfOpen,
+    Open,
+}
+
+impl Breaker {
+    fn enter(self) {
+        let (number, word) = match self {
+            Self::Closed => (0.0, "closed"),
+            Self::HalfOpen => (1.0, "half_open"),
+            Self::Open => (2.0, "open"),
+        };
+        gauge!("larder_backend_breaker_state", "backend" => "redis").set(number);
+        counter!("larder_backend_breaker_transitions_total", "backend" => "redis", "to" => word).increment(1);
+    }
+}
+
+impl Link {
+    pub(crate) fn new(client: Client, address: String, names: Names, budget: Budget) -> Self {
+        Self {
+            client,
+            address,
+            names,
+            budget,
+            state: Mutex::default(),
+            connections: watch::Sender::new(0),
+            in_flight: Semaphore::new(budget.in_flight),
+        }
+    }
+
+    /// The connection, if there is one; else one is being made, and this says why there is none.
+    pub(crate) fn live(self: &Arc<Self>) -> Result<Arc<Live>, StoreError> {
+        let mut state = self.state();
+        if let Some(live) = &state.live {
+            return Ok(Arc::clone(live));
+        }
+        self.begin(&mut state);
+        let why = match &state.failure {
+            Some((kind, text)) => format!("{} is left alone: {}: {text}", self.address, kind.as_str()),
+            None => format!("{} is not connected yet", self.address),
+        };
+        Err(StoreError::new(StoreErrorKind::Unavailable, why))
+    }
+
+    /// Waits for a connection. The limit is the caller's.
+    pub(crate) async fn wait(self: &Arc<Self>) -> Arc<Live> {
+        let mut connections = self.connections.subscribe();
+        loop {
+            connections.borrow_and_update();
+            if let Ok(live) = self.live() {
+                return live;
+            }
+            // The sender lives as long as this does.
+            let _ = connections.changed().await;
+        }
+    }
+
+    /// Why there is no connection, as far as an attempt has shown.
+    pub(crate) fn failure(&self) -> Option<StoreError> {
+        let (kind, text) = self.state().failure.clone()?;
+        Some(StoreError::new(kind, text))
+    }
+
+    /// Waits for `operation` for as long as one may take, and holds the server to it.
+    pub(crate) async fn within<T>(
+        self: &Arc<Self>,
+        live: &Arc<Live>,
+        operation: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let Ok(_permit) = self.in_flight.try_acquire() else {
+            let most = self.budget.in_flight;
+            let message = format!("{most} operations are under way");
+            return Err(StoreError::new(StoreErrorKind::Unavailable, message));
+        };
+        let result = match timeout(self.budget.operation, operation).await {
+            Ok(result) => result,
+            Err(_) => Err(self.late(self.budget.operation)),
+        };
+        match &result {
+            Ok(_) => live.strikes.store(0, Ordering::Relaxed),
+            Err(error) => match error.kind() {
+                StoreErrorKind::Full => {}
+                StoreErrorKind::Timeout | StoreErrorKind::Protocol => {
+                    if live.strikes.fetch_add(1, Ordering::Relaxed) + 1 >= STRIKES {
+                        self.give_up(live, error);
+                    }
+                }
+                _ => self.give_up(live, error),
+            },
+        }
+        result
+    }
+
+    /// Carries out an invalidation. Where that is not confirmed in time, it is owed: no entry is read until it was carried
+    /// out after all.
+    pub(crate) async fn forget(self: Arc<Self>, invalidation: Invalidation) -> Result<usize, StoreError> {
+        let until = Instant::now() + self.budget.invalidation;
+        let Ok(live) = timeout_at(until, self.wait()).await else {
+            let error = self
+                .failure()
+                .unwrap_or_else(|| self.late(self.budget.invalidation));
+            self.owe(invalidation, None, &error);
+            return Err(error);
+        };
+        let Invalidation {
+            scope,
+            strength,
+            intent,
+        } = &invalidation;
+        let forgetting = live.server.forget(&self.names, scope, *strength, *intent);
+        let error = match timeout_at(until, forgetting).await {
+            Ok(Ok(known)) => return Ok(known),
+            Ok(Err(_)) if cfg!(larder_mutant = "redis_lost_is_done") => return Ok(0),
+            Ok(Err(error)) => error,
+            Err(_) => self.late(self.budget.invalidation),
+        };
+        self.owe(invalidation, Some(&live), &error);
+        // The next connection begins with what is owed.
+        match timeout_at(until, self.wait()).await {
+            Ok(_) => Ok(0),
+            Err(_) => Err(error),
+        }
+    }
+
+    fn late(&self, limit: Duration) -> StoreError {
+        let message = format!("{} gave no answer within {} ms", self.address, limit.as_millis());
+        StoreError::new(StoreErrorKind::Timeout, message)
+    }
+
+    fn owe(self: &Arc<Self>, invalidation: Invalidation, used: Option<&Arc<Live>>, error: &StoreError) {
+        let mut state = self.state();
+        state.pending.push(invalidation);
+        // Whatever connection there is was made before this was owed.
+        let live = state.live.take();
+        state.failure = Some((error.kind(), error.to_string()));
+        if live.is_some() || used.is_some() {
+            Breaker::Open.enter();
+        }
+        self.begin(&mut state);
+        drop(state);
+        drop(live);
+    }
+
+    /// Gives a connection up, unless it has been replaced already.
+    fn give_up(self: &Arc<Self>, live: &Arc<Live>, error: &StoreError) {
+        let mut state = self.state();
+        if !state
+            .live
+            .as_ref()
+            .is_some_and(|current| Arc::ptr_eq(current, live))
+        {
+            return;
+        }
+        let given_up = state.live.take();
+        state.failure = Some((error.kind(), error.to_string()));
+        self.begin(&mut state);
+        drop(state);
+        drop(given_up);
+        Breaker::Open.enter();
+        tracing::warn!(server = self.address, %error, "the server is left alone until it answers again");
+    }
+
+    /// Has one task connect, if none does and there is a runtime.
+    fn begin(self: &Arc<Self>, state: &mut State) {
+        if state.connecting {
+            return;
+        }
+        if let Ok(runtime) = Handle::try_current() {
+            state.connecting = true;
+            let attempts = Attempts {
+                link: Arc::downgrade(self),
+                connected: false,
+            };
+            drop(runtime.spawn(attempts.run()));
+        }
+    }
+
+    /// One attempt. Answers how long to rest before the next, if there must be one.
+    async fn attempt(self: &Arc<Self>) -> Option<Duration> {
+        Breaker::HalfOpen.enter();
+        match self.connect().await {
+            Ok(()) => {
+                Breaker::Closed.enter();
+                tracing::debug!(server = self.address, "connected");
+                None
+            }
+            Err(error) => {
+                Breaker::Open.enter();
+                let mut state = self.state();
+                let (first, last) = REST;
+                state.rest = (state.rest * 2).clamp(first, last);
+                tracing::debug!(server = self.address, %error, rest = ?state.rest, "no connection");
+                state.failure = Some((error.kind(), error.to_string()));
+                Some(state.rest)
+            }
+        }
+    }
+
+    async fn connect(self: &Arc<Self>) -> Result<(), StoreError> {
+        let limit = self.budget.connect;
+        let meeting = async {
+            let server = Server::meet(&self.client, limit).await?;
+            server.teach().await?;
+            Ok(server)
+        };
+        let server = timeout(limit, meeting)
+            .await
+            .unwrap_or_else(|_| Err(self.late(limit)))?;
+        let probe = timeout(self.budget.operation, server.ping()).await;
+        probe.unwrap_or_else(|_| Err(self.late(self.budget.operation)))?;
+        loop {
+            let owed = {
+                let mut state = self.state();
+                let Some(owed) = state.pending.first().cloned() else {
+                    state.live = Some(Arc::new(Live {
+                        server,
+                        strikes: AtomicU32::new(0),
+                    }));
+                    state.rest = Duration::ZERO;
+                    state.failure = None;
+                    // Before the lock is free: who owes something from here on begins another.
+                    state.connecting = false;
+                    drop(state);
+                    self.connections.send_modify(|count| *count += 1);
+                    return Ok(());
+                };
+                owed
+            };
+            let limit = self.budget.invalidation;
+            let forgetting = server.forget(&self.names, &owed.scope, owed.strength, owed.intent);
+            let forgotten = timeout(limit, forgetting).await;
+            forgotten.unwrap_or_else(|_| Err(self.late(limit)))?;
+            self.state().pending.settle(&owed);
+            let labels = [
+                ("kind", "tag"),
+                ("source", "replay"),
+                ("mode", owed.strength.as_str()),
+                ("result", "ok"),
+            ];
+            counter!("larder_invalidations_total", &labels).increment(1);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Consistent at every point at which a panic can come.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The task that connects. Does not keep the link between its attempts, and says so when it ends before it has connected,
+/// as when its runtime does.
+struct Attempts {
+    link: Weak<Link>,
+    connected: bool,
+}
+
+impl Attempts {
+    async fn run(mut self) {
+        while let Some(link) = self.link.upgrade() {
+            let Some(rest) = link.attempt().await else {
+                // Another task may be at work by now.
+                self.connected = true;
+                return;
+            };
+            drop(link);
+            sleep(rest).await;
+        }
+    }
+}
+
+impl Drop for Attempts {
+    fn drop(&mut self) {
+        if !self.connected
+            && let Some(link) = self.link.upgrade()
+        {
+            link.state().connecting = false;
+        }
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the client: its URL may have a password in it.
+        f.debug_struct("Link")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}

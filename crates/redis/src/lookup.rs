@@ -1,0 +1,161 @@
+//! Looking an entry up: its stamps always on the server, its body in memory where it is there.
+
+use std::sync::Arc;
+
+use larder_store::{Clock, Entry, Key, Lookup, SharedEntry, Shelf, StoreError, Useless, Validity};
+use quick_cache::sync::Cache;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::link::{Link, Live};
+use crate::protocol::{RecordId, Verdict};
+use crate::seal::{Seal, open};
+
+/// Where entries are looked up.
+pub(crate) struct Shelves {
+    /// The bodies that this process has. What is here may be forgotten: its stamps are asked for at each use.
+    pub(crate) memory: Option<Shelf>,
+    /// Which records the entry of a key needed last, so that one trip brings both.
+    hints: Cache<u64, Arc<[RecordId]>>,
+    clock: Clock,
+}
+
+/// How many keys have a hint: some 4 MiB.
+const HINTS: usize = 1 << 14;
+
+impl Shelves {
+    pub(crate) fn new(memory: u64, clock: Clock) -> Self {
+        Self {
+            memory: (memory > 0).then(|| Shelf::with_capacity(memory)),
+            hints: Cache::new(HINTS),
+            clock,
+        }
+    }
+
+    fn find(&self, key: &[u8]) -> Option<SharedEntry> {
+        self.memory.as_ref()?.find(key)
+    }
+
+    /// Whether it is past its lifetime, so that another process may have made a younger one.
+    fn is_old(&self, entry: &Entry) -> bool {
+        entry.lifetime.age_ms(self.clock.now()) >= entry.lifetime.fresh_ms
+    }
+
+    fn hint(&self, key: &[u8]) -> Option<Arc<[RecordId]>> {
+        self.hints.get(&xxh3_64(key))
+    }
+
+    /// Keeps an entry that this process has made or fetched.
+    pub(crate) fn keep(&self, key: Key, entry: SharedEntry, records: &[RecordId]) {
+        let hash = xxh3_64(key.as_bytes());
+        let kept = self
+            .memory
+            .as_ref()
+            .is_some_and(|memory| memory.keep(key, entry).is_ok());
+        if !kept {
+            self.hints.insert(hash, records.into());
+        }
+    }
+}
+
+/// What the records say of an entry that this process has.
+pub(crate) async fn verdict(link: &Arc<Link>, live: &Arc<Live>, seal: &Seal) -> Result<Verdict, StoreError> {
+    let asking = live.server.records(&link.names, &seal.records);
+    let records = link.within(live, asking).await?;
+    Ok(live.server.judge(seal.stamp, &records))
+}
+
+/// What the records say of an entry that a store answered with before.
+pub(crate) async fn validity(link: Arc<Link>, entry: SharedEntry) -> Result<Validity, StoreError> {
+    let Some(seal) = Seal::of(&entry) else {
+        return Ok(Validity::Dead);
+    };
+    let live = link.live()?;
+    Ok(match verdict(&link, &live, seal).await? {
+        Verdict::Valid => Validity::Valid,
+        Verdict::Soft => Validity::Soft,
+        Verdict::Intent | Verdict::Forgotten | Verdict::Epoch => Validity::Dead,
+    })
+}
+
+/// Looks for the entry under `key`, in memory and then on the server: another process may have made a newer one.
+pub(crate) async fn lookup(link: Arc<Link>, shelves: Arc<Shelves>, key: Key) -> Result<Lookup, StoreError> {
+    let live = link.live()?;
+    let held = shelves.find(key.as_bytes());
+    let mut hint: Arc<[RecordId]> = Arc::default();
+    let mut local = Lookup::Absent;
+    if let Some(entry) = held
+        && let Some(seal) = Seal::of(&entry)
+    {
+        hint = (*seal.records).into();
+        if cfg!(larder_mutant = "redis_trusts_memory") {
+            return Ok(Lookup::Found(entry));
+        }
+        local = found(verdict(&link, &live, seal).await?, entry, Lookup::Found);
+        if let Lookup::Found(entry) = &local
+            && !shelves.is_old(entry)
+        {
+            return Ok(local);
+        }
+    } else if let Some(known) = shelves.hint(key.as_bytes()) {
+        hint = known;
+    }
+    let remote = fetch(&link, &live, &shelves, key, &hint).await?;
+    Ok(better(local, remote))
+}
+
+/// Fetches the entry, with the records that `hint` names, and with those that it needs where these are others.
+async fn fetch(
+    link: &Arc<Link>,
+    live: &Arc<Live>,
+    shelves: &Shelves,
+    key: Key,
+    hint: &[RecordId],
+) -> Result<Lookup, StoreError> {
+    let asking = live.server.entry(&link.names, key.as_bytes(), hint);
+    let (bytes, records) = link.within(live, asking).await?;
+    let Some(bytes) = bytes else {
+        return Ok(Lookup::Absent);
+    };
+    let entry = match open(&bytes, key.as_bytes()) {
+        Ok(entry) => entry,
+        Err(useless) => return Ok(useless.map_or(Lookup::Absent, Lookup::Useless)),
+    };
+    let Some(seal) = Seal::of(&entry) else {
+        return Ok(Lookup::Absent);
+    };
+    let verdict = if *seal.records == *hint {
+        live.server.judge(seal.stamp, &records)
+    } else {
+        verdict(link, live, seal).await?
+    };
+    if matches!(verdict, Verdict::Valid | Verdict::Soft) {
+        shelves.keep(key, Arc::clone(&entry), &seal.records);
+    }
+    Ok(found(verdict, entry, Lookup::Fetched))
+}
+
+/// What is of more use: of what was found in memory, old or stale, and on the server.
+fn better(local: Lookup, remote: Lookup) -> Lookup {
+    let received = |entry: &SharedEntry| entry.lifetime.received;
+    match (local, remote) {
+        (Lookup::Found(local), Lookup::Fetched(remote)) if received(&remote) <= received(&local) => {
+            Lookup::Found(local)
+        }
+        (_, remote @ Lookup::Fetched(_)) => remote,
+        (local @ Lookup::Found(_), _) => local,
+        (_, remote @ Lookup::Stale(_)) => remote,
+        (local @ Lookup::Stale(_), _) => local,
+        (local, Lookup::Absent) => local,
+        (_, remote) => remote,
+    }
+}
+
+fn found(verdict: Verdict, entry: SharedEntry, valid: fn(SharedEntry) -> Lookup) -> Lookup {
+    match verdict {
+        Verdict::Valid => valid(entry),
+        Verdict::Soft => Lookup::Stale(entry),
+        Verdict::Intent => Lookup::Useless(Useless::Intent),
+        Verdict::Forgotten => Lookup::Forgotten,
+        Verdict::Epoch => Lookup::Useless(Useless::Epoch),
+    }
+}

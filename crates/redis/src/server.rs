@@ -1,0 +1,379 @@
+//! What is asked of one server over one connection, and what its answers mean.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use larder_store::{StoreError, StoreErrorKind, Strength};
+use redis::aio::MultiplexedConnection;
+use redis::{Client, ErrorKind, RedisError, RetryMethod, Script, ServerErrorKind, Value};
+
+use crate::protocol::{
+    Generation, IntentId, Names, RecordId, Scripts, Stamp, Tally, Verdict, fingerprint, judge,
+};
+
+/// A connection that works, as far as is known, to a server that said who it is.
+#[derive(Clone)]
+pub(crate) struct Server {
+    connection: MultiplexedConnection,
+    /// Which process it is.
+    run_id: Box<[u8]>,
+    scripts: Scripts,
+}
+
+/// What is captured before a fill.
+pub(crate) struct Captured {
+    pub(crate) stamp: Stamp,
+    pub(crate) fingerprint: u64,
+}
+
+/// What is forgotten.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Scope {
+    Records(Box<[RecordId]>),
+    Everything,
+}
+
+/// The root and the records, as they were at one moment.
+pub(crate) struct Records(Vec<Option<Vec<u8>>>);
+
+/// So many records go into one script at most: a server does nothing else meanwhile.
+const CHUNK: usize = 500;
+
+impl Server {
+    /// Connects, and learns who the server is.
+    pub(crate) async fn meet(client: &Client, within: Duration) -> Result<Self, StoreError> {
+        let config = redis::AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(within))
+            .set_response_timeout(None);
+        let connected = client.get_multiplexed_async_connection_with_config(&config).await;
+        let mut connection = connected.map_err(failed)?;
+        let info = redis::cmd("INFO")
+            .arg("server")
+            .query_async(&mut connection)
+            .await;
+        let info: String = info.map_err(failed)?;
+        let role = redis::cmd("ROLE")
+            .query_async(&mut connection)
+            .await
+            .map_err(failed)?;
+        if !is_primary(&role) {
+            let message = "the server is a replica, which may not know what was forgotten";
+            return Err(StoreError::new(StoreErrorKind::ReadOnly, message));
+        }
+        let unknown = || {
+            StoreError::new(
+                StoreErrorKind::Protocol,
+                "INFO does not say which process the server is",
+            )
+        };
+        let run_id = field(&info, "run_id").ok_or_else(unknown)?;
+        let version =
+            field(&info, "redis_version").and_then(|version| version.split('.').next()?.parse().ok());
+        Ok(Self {
+            connection,
+            run_id: run_id.as_bytes().into(),
+            scripts: Scripts::new(version.unwrap_or(6)),
+        })
+    }
+
+    /// Waits for an answer, whatever it is.
+    pub(crate) async fn ping(&self) -> Result<(), StoreError> {
+        let pong: Value = redis::cmd("PING")
+            .query_async(&mut self.connection.clone())
+            .await
+            .map_err(failed)?;
+        drop(pong);
+        Ok(())
+    }
+
+    /// The root and the records with these ids.
+    pub(crate) async fn records(&self, names: &Names, ids: &[RecordId]) -> Result<Records, StoreError> {
+        let answer = reading(names, ids)
+            .query_async(&mut self.connection.clone())
+            .await;
+        records(answer.map_err(failed)?, ids.len())
+    }
+
+    /// The bytes of an entry, with the root and the records that it is thought to need.
+    pub(crate) async fn entry(
+        &self,
+        names: &Names,
+        key: &[u8],
+        ids: &[RecordId],
+    ) -> Result<(Option<Bytes>, Records), StoreError> {
+        let mut pipe = redis::pipe();
+        pipe.cmd("GET").arg(names.entry(key));
+        pipe.add_command(reading(names, ids));
+        let (bytes, values): (Value, Value) = pipe
+            .query_async(&mut self.connection.clone())
+            .await
+            .map_err(failed)?;
+        let bytes = match bytes {
+            Value::BulkString(bytes) => Some(Bytes::from(bytes)),
+            Value::Nil => None,
+            _ => return Err(nonsense()),
+        };
+        Ok((bytes, records(values, ids.len())?))
+    }
+
+    /// What the records say of an entry.
+    pub(crate) fn judge(&self, stamp: Stamp, records: &Records) -> Verdict {
+        let root = records.0.first().and_then(|root| root.as_deref());
+        let tags = records.0.iter().skip(1).map(Option::as_deref);
+        judge(stamp, &self.run_id, root, tags)
+    }
+
+    /// Takes the stamp of a fill, and makes the records that are missing.
+    pub(crate) async fn capture(
+        &self,
+        names: &Names,
+        ids: &[RecordId],
+        time_to_live: Duration,
+    ) -> Result<Captured, StoreError> {
+        let values = self.run_capture(names, ids, time_to_live, "new", None).await?;
+        let stamp = values.get(1).and_then(|seq| Tally::parse(seq.as_deref()?));
+        Ok(Captured {
+            stamp: stamp.ok_or_else(nonsense)?.0,
+            fingerprint: fingerprint(values.iter().enumerate().filter_map(|(at, value)| {
+                // Every invalidation changes the sequence; these are of its own tags.
+                if at == 1 { None } else { value.as_deref() }
+            })),
+        })
+    }
+
+    /// Makes the records of tags that only the response named, and says whether an entry with them and `stamp` is valid.
+    pub(crate) async fn adopt(
+        &self,
+        names: &Names,
+        ids: &[RecordId],
+        time_to_live: Duration,
+        stamp: Stamp,
+    ) -> Result<Verdict, StoreError> {
+        let mut values = self.run_capture(names, ids, time_to_live, "last", None).await?;
+        values.remove(1);
+        Ok(self.judge(stamp, &Records(values)))
+    }
+
+    async fn run_capture(
+        &self,
+        names: &Names,
+        ids: &[RecordId],
+        time_to_live: Duration,
+        missing: &str,
+        intent: Option<(IntentId, Duration)>,
+    ) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        let generation = random().map(Generation)?;
+        let mut call = self.scripts.capture.prepare_invoke();
+        call.key(names.root()).key(names.sequence());
+        for id in ids {
+            call.key(names.record(*id));
+        }
+        call.arg(&*self.run_id)
+            .arg(&generation.0[..])
+            .arg(millis(time_to_live))
+            .arg(missing);
+        if let Some((id, lasts)) = intent {
+            call.arg(&id.0[..]).arg(millis(lasts));
+        }
+        let answer = call
+            .invoke_async(&mut self.connection.clone())
+            .await
+            .map_err(failed)?;
+        let values = strings(answer)?;
+        if values.len() == ids.len() + 2 || missing == "last" && values.len() == 2 {
+            Ok(values)
+        } else {
+            Err(nonsense())
+        }
+    }
+
+    /// Forgets, and answers how many of the tags had a record.
+    pub(crate) async fn forget(
+        &self,
+        names: &Names,
+        scope: &Scope,
+        strength: Strength,
+        intent: Option<IntentId>,
+    ) -> Result<usize, StoreError> {
+        let Scope::Records(ids) = scope else {
+            return self.run_forget(names, &[], strength, true, None).await;
+        };
+        let mut known = 0;
+        for ids in ids.chunks(CHUNK) {
+            known += self.run_forget(names, ids, strength, false, intent).await?;
+        }
+        Ok(known)
+    }
+
+    async fn run_forget(
+        &self,
+        names: &Names,
+        ids: &[RecordId],
+        strength: Strength,
+        everything: bool,
+        intent: Option<IntentId>,
+    ) -> Result<usize, StoreError> {
+        let mut call = self.scripts.forget.prepare_invoke();
+        call.key(names.root()).key(names.sequence());
+        for id in ids {
+            call.key(names.record(*id));
+        }
+        call.arg(&*self.run_id)
+            .arg(strength.as_str())
+            .arg(if everything { "everything" } else { "" });
+        if let Some(id) = intent {
+            call.arg(&id.0[..]);
+        }
+        match call.invoke_async(&mut self.connection.clone()).await {
+            Ok(known) => Ok(known),
+            Err(error) if is_full(&error) => {
+                // Which deletes nothing but forgets everything, and takes no memory.
+                let mut delete = redis::cmd("DEL");
+                delete.arg(names.root());
+                let deleted = delete.query_async(&mut self.connection.clone()).await;
+                deleted.map_err(failed)
+            }
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// Keeps the bytes of an entry for `time_to_live`.
+    pub(crate) async fn keep(
+        &self,
+        names: &Names,
+        key: &[u8],
+        bytes: &Bytes,
+        time_to_live: Duration,
+    ) -> Result<(), StoreError> {
+        let mut set = redis::cmd("SET");
+        set.arg(names.entry(key)).arg(&bytes[..]);
+        set.arg("PX").arg(millis(time_to_live).max(1));
+        set.query_async(&mut self.connection.clone())
+            .await
+            .map_err(failed)
+    }
+
+    /// Has the server learn the scripts, so that their first calls need no detour.
+    pub(crate) async fn teach(&self) -> Result<(), StoreError> {
+        for script in [&self.scripts.capture, &self.scripts.forget] {
+            self.load(script).await?;
+        }
+        Ok(())
+    }
+
+    async fn load(&self, script: &Script) -> Result<(), StoreError> {
+        let loaded = script.load_async(&mut self.connection.clone()).await;
+        loaded.map(drop).map_err(failed)
+    }
+}
+
+fn reading(names: &Names, ids: &[RecordId]) -> redis::Cmd {
+    let mut read = redis::cmd("MGET");
+    read.arg(names.root());
+    for id in ids {
+        read.arg(names.record(*id));
+    }
+    read
+}
+
+fn records(answer: Value, ids: usize) -> Result<Records, StoreError> {
+    let values = strings(answer)?;
+    if values.len() == ids + 1 {
+        Ok(Records(values))
+    } else {
+        Err(nonsense())
+    }
+}
+
+/// A list of strings, of which some may be missing.
+fn strings(answer: Value) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+    let Value::Array(values) = answer else {
+        return Err(nonsense());
+    };
+    let string = |value| match value {
+        Value::BulkString(bytes) => Ok(Some(bytes)),
+        Value::Nil | Value::Boolean(false) => Ok(None),
+        _ => Err(nonsense()),
+    };
+    values.into_iter().map(string).collect()
+}
+
+pub(crate) fn random() -> Result<[u8; 16], StoreError> {
+    let mut bytes = [0; 16];
+    let none = |error: getrandom::Error| StoreError::new(StoreErrorKind::Unavailable, error.to_string());
+    getrandom::fill(&mut bytes).map_err(none)?;
+    Ok(bytes)
+}
+
+/// Whether the answer to `ROLE` is that of a primary.
+fn is_primary(role: &Value) -> bool {
+    let Value::Array(fields) = role else { return false };
+    matches!(fields.first(), Some(Value::BulkString(role)) if role == b"master")
+}
+
+/// A field of the answer to `INFO`.
+fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    let line = info
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    Some(line.trim()).filter(|value| !value.is_empty())
+}
+
+pub(crate) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX >> 12)
+}
+
+fn nonsense() -> StoreError {
+    StoreError::new(StoreErrorKind::Protocol, "the server answered what it should not")
+}
+
+fn is_full(error: &RedisError) -> bool {
+    error.code() == Some("OOM") || error.to_string().contains("OOM command not allowed")
+}
+
+fn failed(error: RedisError) -> StoreError {
+    let kind = if error.is_timeout() {
+        StoreErrorKind::Timeout
+    } else if is_full(&error) {
+        StoreErrorKind::Full
+    } else {
+        match error.kind() {
+            ErrorKind::Server(ServerErrorKind::ReadOnly) => StoreErrorKind::ReadOnly,
+            ErrorKind::Server(ServerErrorKind::BusyLoading) => StoreErrorKind::Loading,
+            ErrorKind::Io => StoreErrorKind::Io,
+            _ if error.is_unrecoverable_error() || matches!(error.retry_method(), RetryMethod::Reconnect) => {
+                StoreErrorKind::Io
+            }
+            _ => StoreErrorKind::Protocol,
+        }
+    };
+    StoreError::new(kind, error.to_string()).with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_of_info_are_found_by_their_whole_name() {
+        let text = "# Server\r\nrun_id_old:x\r\nrun_id:abc\r\nempty:\r\n";
+        assert_eq!(field(text, "run_id"), Some("abc"));
+        assert_eq!(field(text, "run"), None);
+        assert_eq!(field(text, "empty"), None);
+    }
+
+    #[test]
+    fn an_answer_of_another_form_is_an_error_and_no_panic() {
+        for answer in [
+            Value::Nil,
+            Value::Int(3),
+            Value::Array(vec![]),
+            Value::Array(vec![Value::Int(1), Value::Nil]),
+            Value::Array(vec![Value::Nil; 3]),
+            Value::BulkString(vec![0; 40]),
+        ] {
+            assert!(records(answer, 1).is_err());
+        }
+        assert!(records(Value::Array(vec![Value::Nil, Value::Nil]), 1).is_ok());
+    }
+}

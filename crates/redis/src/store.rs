@@ -1,0 +1,419 @@
+//! The store, and what it is told when it is made.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_store::{
+    Answer, Capture, Clock, Entry, Forgotten, Frame, Kept, Key, Lookup, Put, SharedEntry, Size, Store,
+    StoreError, StoreErrorKind, Strength, Tag, Validity,
+};
+use redis::io::tcp::TcpSettings;
+use redis::{Client, IntoConnectionInfo};
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+
+use crate::budget::Budget;
+use crate::link::Link;
+use crate::lookup::{self, Shelves};
+use crate::pending::Invalidation;
+use crate::protocol::{Names, RecordId, Stamp, Verdict};
+use crate::seal::{Seal, Seen};
+use crate::server::Scope;
+use crate::writes::{Write, Writes, count};
+
+/// Keeps entries on a Redis (6 or later) or Valkey server, shared by all instances of a service, and their bodies in this
+/// process's memory.
+///
+/// A hit asks the server for the stamps of the entry's tags, in one round trip, and takes the body from memory if it is
+/// there; so no instance serves what another has forgotten. What is put is in memory at once and on the server a moment
+/// later, off the path of the response.
+///
+/// There is one connection, which is made in the background and made again when it fails. While there is none, and until
+/// all invalidations that failed meanwhile went out, the store answers
+/// [`StoreErrorKind::Unavailable`](larder_store::StoreErrorKind::Unavailable) at once.
+///
+/// **Keys.** `{namespace}:…` has the records of the tags, `namespace:e1:…` the entries. Each has a time to live. The server
+/// may evict what it likes: what is lost is a miss. It may be flushed, restarted from a snapshot or fail over: then all is a
+/// miss.
+///
+/// **Not for** Redis Cluster, whose keys of different slots do not meet in one round trip, and not through a proxy that
+/// changes the server beneath an open connection.
+///
+/// Needs a tokio runtime with its timer. Cheap to clone; clones are one store.
+#[derive(Clone)]
+pub struct RedisStore(Arc<Inner>);
+
+struct Inner {
+    link: Arc<Link>,
+    shelves: Arc<Shelves>,
+    writes: Writes,
+    longest: Duration,
+    largest: usize,
+}
+
+/// Makes a [`RedisStore`].
+#[derive(Debug, Clone)]
+#[must_use = "a builder does nothing until `open` or `connect` is called"]
+pub struct Builder {
+    url: String,
+    namespace: String,
+    memory: u64,
+    longest: Duration,
+    largest: usize,
+    budget: Budget,
+    clock: Clock,
+}
+
+impl Builder {
+    /// What parts this service's keys from another's: 1 to 64 of `a-z 0-9 - _ .`. `larder` by default. All instances that
+    /// share entries need the same.
+    ///
+    /// # Panics
+    /// If it is not that.
+    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
+        let namespace = namespace.into();
+        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte);
+        assert!(
+            (1..=64).contains(&namespace.len()) && namespace.bytes().all(allowed),
+            "a namespace is 1 to 64 of a-z, 0-9, -, _ and ., not {namespace:?}"
+        );
+        self.namespace = namespace;
+        self
+    }
+
+    /// The bound of the bodies in this process's memory, in bytes. 64 MiB by default; 0 keeps none, else the least is
+    /// 64 KiB.
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.memory = bytes;
+        self
+    }
+
+    /// How long a look-up, a capture or a write may take: what a request waits at most for a server that does not answer,
+    /// each time, until it is not asked any more. 40 ms by default. Less than
+    /// [`Limits::store_timeout`](https://docs.rs/larder), or that one cuts it off first and nobody learns that the server is
+    /// slow.
+    pub fn budget(mut self, operation: Duration) -> Self {
+        self.budget.operation = operation;
+        self
+    }
+
+    /// How long an invalidation may take. 1.9 s by default: within this time it is sent again after a lost connection, and
+    /// then it fails, and is owed.
+    pub fn invalidation_budget(mut self, invalidation: Duration) -> Self {
+        self.budget.invalidation = invalidation;
+        self
+    }
+
+    /// How many operations may be under way at once; above it the store says that it is not available. 1024 by default.
+    pub fn in_flight(mut self, operations: usize) -> Self {
+        self.budget.in_flight = operations;
+        self
+    }
+
+    /// The clock, by which the store knows when to look for a younger entry than the one in memory; by default the
+    /// machine's.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The longest that an entry is kept on the server, stale windows included. 24 h by default. The records of tags are
+    /// kept for twice as long.
+    pub fn longest(mut self, longest: Duration) -> Self {
+        self.longest = longest.max(Duration::from_secs(1));
+        self
+    }
+
+    /// The largest entry that is sent to the server, in bytes. 8 MiB by default.
+    pub fn largest(mut self, bytes: usize) -> Self {
+        self.largest = bytes;
+        self
+    }
+
+    /// The store. It connects at its first use.
+    ///
+    /// # Errors
+    /// When the URL cannot be read, or asks for what this build does not have.
+    pub fn open(self) -> Result<RedisStore, ConnectError> {
+        let unusable = |error| ConnectError::new("the URL of the server cannot be used", error);
+        let info = self.url.as_str().into_connection_info().map_err(unusable)?;
+        // Otherwise small commands wait for the acknowledgement of those before.
+        let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
+        let address = info.addr().to_string();
+        let client = Client::open(info).map_err(unusable)?;
+        let names = Names::new(&self.namespace);
+        Ok(RedisStore(Arc::new(Inner {
+            link: Arc::new(Link::new(client, address, names, self.budget)),
+            shelves: Arc::new(Shelves::new(self.memory, self.clock)),
+            writes: Writes::new(self.budget.writing),
+            longest: self.longest,
+            largest: self.largest,
+        })))
+    }
+
+    /// The store, connected: to hear of a wrong configuration when the service starts.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); and when the server cannot be reached within 2 s, refuses the credentials, or is none that
+    /// can be used.
+    pub async fn connect(self) -> Result<RedisStore, ConnectError> {
+        let store = self.open()?;
+        let link = &store.0.link;
+        if timeout(2 * link.budget.connect, link.wait()).await.is_ok() {
+            return Ok(store);
+        }
+        let error = link
+            .failure()
+            .unwrap_or_else(|| StoreError::new(StoreErrorKind::Timeout, "the server did not answer in time"));
+        Err(ConnectError::new("the server cannot be used", error))
+    }
+}
+
+impl RedisStore {
+    /// Starts from settings of your own. The URL is `redis://[user:password@]host[:port][/database]` or
+    /// `unix:///path/to/socket`.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), larder_redis::ConnectError> {
+    /// use larder_redis::RedisStore;
+    ///
+    /// let store = RedisStore::builder("redis://127.0.0.1").namespace("shop").connect().await?;
+    /// # drop(store);
+    /// # Ok(()) }
+    /// ```
+    pub fn builder(url: impl Into<String>) -> Builder {
+        Builder {
+            url: url.into(),
+            namespace: "larder".to_owned(),
+            memory: 64 << 20,
+            longest: Duration::from_secs(24 * 60 * 60),
+            largest: 8 << 20,
+            budget: Budget::default(),
+            clock: Clock::system(),
+        }
+    }
+
+    /// A store at `url` with the settings of a [`builder`](Self::builder), connected.
+    ///
+    /// # Errors
+    /// As [`Builder::connect`].
+    pub async fn connect(url: impl Into<String>) -> Result<Self, ConnectError> {
+        Self::builder(url).connect().await
+    }
+
+    /// Waits until all that was put has reached the server, or failed to: before the process ends, or in a test.
+    pub async fn flush(&self) {
+        self.0.writes.idle().await;
+    }
+
+    fn records_live(&self) -> Duration {
+        2 * self.0.longest
+    }
+
+    /// Takes an entry in, whose tags all have a record: in memory now, on the server soon.
+    fn take_in(inner: &Inner, key: Key, entry: Entry, stamp: Stamp) -> Put {
+        let seal = Seal::new(stamp, &entry);
+        let frame = Frame::encode(key.as_bytes(), &entry, &stamp.to_bytes());
+        let time_to_live = time_to_live(&entry, inner.longest);
+        let records = seal.records.clone();
+        let entry = SharedEntry::new(entry.with_stamps(seal));
+        let frame = frame.ok().filter(|frame| frame.len() <= inner.largest);
+        let Some(frame) = frame else {
+            count(&entry, Kept::RejectedSize);
+            return Put {
+                entry,
+                kept: Kept::RejectedSize,
+            };
+        };
+        inner
+            .shelves
+            .keep(key.clone(), SharedEntry::clone(&entry), &records);
+        let write = Write {
+            key,
+            entry: SharedEntry::clone(&entry),
+            frame,
+            time_to_live,
+        };
+        inner.writes.begin(&inner.link, write);
+        Put {
+            entry,
+            kept: Kept::Stored,
+        }
+    }
+
+    fn forget_scope(&self, scope: Scope, strength: Strength) -> Answer<Result<Forgotten, StoreError>> {
+        let invalidation = Invalidation {
+            scope,
+            strength,
+            intent: None,
+        };
+        let forgetting = Arc::clone(&self.0.link).forget(invalidation);
+        let no_runtime = || StoreError::new(StoreErrorKind::Unavailable, "there is no tokio runtime");
+        let Ok(runtime) = Handle::try_current() else {
+            return Answer::Ready(Err(no_runtime()));
+        };
+        // A task of its own, which goes on when nobody waits for it any more.
+        let task = runtime.spawn(forgetting);
+        Answer::Later(Box::pin(async move {
+            let known = task.await.map_err(|_| no_runtime())??;
+            let mut forgotten = Forgotten::default();
+            forgotten.known = known;
+            Ok(forgotten)
+        }))
+    }
+}
+
+impl Store for RedisStore {
+    fn name(&self) -> &'static str {
+        "redis"
+    }
+
+    fn lookup(&self, key: &[u8]) -> Answer<Result<Lookup, StoreError>> {
+        let (link, shelves) = (Arc::clone(&self.0.link), Arc::clone(&self.0.shelves));
+        Answer::Later(Box::pin(lookup::lookup(link, shelves, Key::from(key))))
+    }
+
+    fn capture(&self, tags: &[Tag]) -> Answer<Result<Capture, StoreError>> {
+        let records = RecordId::of_all(tags);
+        let link = Arc::clone(&self.0.link);
+        let time_to_live = self.records_live();
+        Answer::Later(Box::pin(async move {
+            let live = link.live()?;
+            let capturing = live.server.capture(&link.names, &records, time_to_live);
+            let captured = link.within(&live, capturing).await?;
+            let stamp = captured.stamp;
+            Ok(Capture::new(captured.fingerprint, Seen { stamp, records }))
+        }))
+    }
+
+    fn put(&self, key: Key, entry: Entry, capture: Capture) -> Answer<Put> {
+        let Some(seen) = capture.stamps::<Seen>() else {
+            // The capture of another store tells nothing here.
+            return Answer::Ready(Put {
+                entry: SharedEntry::new(entry),
+                kept: Kept::RejectedStamp,
+            });
+        };
+        let records = RecordId::of_all(&entry.tags);
+        let is_captured = records.iter().all(|id| seen.records.contains(id));
+        if is_captured && !cfg!(larder_mutant = "redis_stamps_when_stored") {
+            return Answer::Ready(Self::take_in(&self.0, key, entry, seen.stamp));
+        }
+        // Some tags are known only now. Their records must be there before anyone asks whether the entry is valid.
+        let (inner, time_to_live) = (Arc::clone(&self.0), self.records_live());
+        Answer::Later(Box::pin(async move {
+            let adopted = match capture.stamps::<Seen>() {
+                Some(seen) => adopt(&inner, &records, time_to_live, seen).await,
+                None => Err(Kept::RejectedStamp),
+            };
+            match adopted {
+                Ok(stamp) => Self::take_in(&inner, key, entry, stamp),
+                Err(kept) => {
+                    count(&entry, kept);
+                    Put {
+                        entry: SharedEntry::new(entry),
+                        kept,
+                    }
+                }
+            }
+        }))
+    }
+
+    fn validity(&self, entry: &SharedEntry) -> Answer<Result<Validity, StoreError>> {
+        if cfg!(larder_mutant = "redis_joins_by_key") {
+            return Answer::Ready(Ok(Validity::Valid));
+        }
+        let link = Arc::clone(&self.0.link);
+        Answer::Later(Box::pin(lookup::validity(link, SharedEntry::clone(entry))))
+    }
+
+    fn forget(&self, tags: &[Tag], strength: Strength) -> Answer<Result<Forgotten, StoreError>> {
+        self.forget_scope(Scope::Records(RecordId::of_all(tags)), strength)
+    }
+
+    fn forget_everything(&self, strength: Strength) -> Answer<Result<Forgotten, StoreError>> {
+        self.forget_scope(Scope::Everything, strength)
+    }
+
+    fn size(&self) -> Size {
+        let mut size = Size::default();
+        if let Some(memory) = &self.0.shelves.memory {
+            size.entries = memory.len();
+            size.bytes = memory.bytes();
+            size.capacity = memory.capacity();
+        }
+        size
+    }
+}
+
+/// Makes the records that are missing; the stamp, if an entry with these records and it is valid.
+async fn adopt(
+    inner: &Inner,
+    records: &[RecordId],
+    time_to_live: Duration,
+    seen: &Seen,
+) -> Result<Stamp, Kept> {
+    let link = &inner.link;
+    let live = link.live().map_err(|_| Kept::Error)?;
+    if cfg!(larder_mutant = "redis_stamps_when_stored") {
+        let late = live.server.capture(&link.names, records, time_to_live).await;
+        return late.map(|late| late.stamp).map_err(|_| Kept::Error);
+    }
+    let adopting = live.server.adopt(&link.names, records, time_to_live, seen.stamp);
+    match link.within(&live, adopting).await {
+        Ok(Verdict::Valid) => Ok(seen.stamp),
+        Ok(_) if cfg!(larder_mutant = "redis_joins_by_key") => Ok(seen.stamp),
+        Ok(_) => Err(Kept::RejectedStamp),
+        Err(_) => Err(Kept::Error),
+    }
+}
+
+/// How long an entry is kept on the server: while it may be served, and some minutes more in which it may be validated.
+fn time_to_live(entry: &Entry, longest: Duration) -> Duration {
+    const TO_VALIDATE: Duration = Duration::from_secs(10 * 60);
+    let lifetime = &entry.lifetime;
+    let windows = lifetime.stale_while_revalidate_ms.max(lifetime.stale_if_error_ms);
+    let whole = lifetime.fresh_ms.saturating_add(windows);
+    let left = Duration::from_millis(whole.saturating_sub(lifetime.initial_age_ms));
+    left.saturating_add(TO_VALIDATE).min(longest)
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStore")
+            .field("link", &self.0.link)
+            .field("namespace", &self.0.link.names.namespace())
+            .field("size", &self.size())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A [`RedisStore`] could not be made.
+#[derive(Debug)]
+pub struct ConnectError {
+    message: &'static str,
+    source: Box<dyn Error + Send + Sync>,
+}
+
+impl ConnectError {
+    fn new(message: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self {
+            message,
+            source: source.into(),
+        }
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.message, self.source)
+    }
+}
+
+impl Error for ConnectError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.source)
+    }
+}

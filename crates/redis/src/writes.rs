@@ -1,0 +1,105 @@
+//! Entries on their way to the server: off the path of the response, and bounded in bytes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use larder_store::{Entry, Kept, Key, SharedEntry, StoreError, TagKind};
+use metrics::counter;
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::link::Link;
+use crate::lookup::verdict;
+use crate::protocol::Verdict;
+use crate::seal::Seal;
+
+/// The writes that are under way.
+#[derive(Debug)]
+pub(crate) struct Writes {
+    room: Arc<Semaphore>,
+    bytes: u32,
+}
+
+/// One entry to be written.
+pub(crate) struct Write {
+    pub(crate) key: Key,
+    pub(crate) entry: SharedEntry,
+    pub(crate) frame: Bytes,
+    pub(crate) time_to_live: Duration,
+}
+
+impl Writes {
+    pub(crate) fn new(bytes: usize) -> Self {
+        let bytes = u32::try_from(bytes.min(Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX);
+        Self {
+            room: Arc::new(Semaphore::new(bytes as usize)),
+            bytes,
+        }
+    }
+
+    /// Writes in the background. Where too much is on its way already, this entry is left out: it is a miss for others.
+    pub(crate) fn begin(&self, link: &Arc<Link>, write: Write) {
+        let size = u32::try_from(write.frame.len()).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.room).try_acquire_many_owned(size);
+        let (Ok(room), Ok(runtime)) = (room, Handle::try_current()) else {
+            count(&write.entry, Kept::Error);
+            return;
+        };
+        drop(runtime.spawn(run(Arc::clone(link), write, room)));
+    }
+
+    /// Waits until nothing is on its way. Each write has a limit, so this has one.
+    pub(crate) async fn idle(&self) {
+        // Never closed.
+        let _ = self.room.acquire_many(self.bytes).await;
+    }
+}
+
+async fn run(link: Arc<Link>, write: Write, room: OwnedSemaphorePermit) {
+    let kept = match write_out(&link, &write).await {
+        Ok(kept) => kept,
+        Err(error) => {
+            tracing::debug!(server = link.address, %error, "an entry did not reach the server");
+            counter!("larder_backend_errors_total", "backend" => "redis", "kind" => error.kind().as_str())
+                .increment(1);
+            Kept::Error
+        }
+    };
+    count(&write.entry, kept);
+    drop(room);
+}
+
+/// Sends the entry, unless it was overtaken by an invalidation: it would take the place of a newer one for nothing.
+async fn write_out(link: &Arc<Link>, write: &Write) -> Result<Kept, StoreError> {
+    let live = link.live()?;
+    let Some(seal) = Seal::of(&write.entry) else {
+        return Ok(Kept::RejectedStamp);
+    };
+    if !matches!(verdict(link, &live, seal).await?, Verdict::Valid) {
+        return Ok(Kept::RejectedStamp);
+    }
+    let keeping = live.server.keep(
+        &link.names,
+        write.key.as_bytes(),
+        &write.frame,
+        write.time_to_live,
+    );
+    link.within(&live, keeping).await?;
+    Ok(Kept::Stored)
+}
+
+/// Counts what became of an entry on its way to the server, under the name of its layer.
+pub(crate) fn count(entry: &Entry, kept: Kept) {
+    let layer = entry.tags.iter().find(|tag| tag.kind() == TagKind::Layer);
+    let cache = layer.map_or_else(|| "-".to_owned(), |tag| tag.as_str().to_owned());
+    if kept == Kept::RejectedStamp {
+        counter!("larder_cache_fill_race_total", "cache" => cache.clone()).increment(1);
+    }
+    let labels = [
+        ("cache", cache),
+        ("tier", "l2".into()),
+        ("result", kept.as_str().into()),
+    ];
+    counter!("larder_cache_store_total", &labels).increment(1);
+}
