@@ -140,6 +140,11 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         package: "larder-lock",
         test: "simulation",
+        name: "lock_readers_ignored",
+    },
+    Mutant {
+        package: "larder-lock",
+        test: "simulation",
         name: "lock_release_where_noticed",
     },
     Mutant {

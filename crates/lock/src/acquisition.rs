@@ -20,6 +20,9 @@ use crate::watchdog;
 /// How long a waiter sleeps at most before it asks the nodes again, in case that it missed a release; at least half of it.
 const POLL: Duration = Duration::from_secs(2);
 
+/// How long a waiter for the whole lock keeps others from sharing it after it last asked: until it asks again, and a bit more.
+const BAR: Duration = Duration::from_millis(2_500);
+
 /// After the expiry of another's vote: nodes count in milliseconds.
 const AFTER_EXPIRY: Duration = Duration::from_millis(2);
 
@@ -127,7 +130,7 @@ impl<'a> Tries<'a> {
             if let Some(listener) = &mut listener {
                 listener.forget_the_past();
             }
-            let attempt = Attempt::new(self.nodes, self.lock, self.options.ttl, self.options.patience());
+            let attempt = Attempt::new(self.nodes, self.lock, self.times());
             let verdict = self.attempt.insert(attempt).run().await;
             if let Verdict::Won { valid_until } = verdict {
                 return Ok(valid_until);
@@ -163,6 +166,14 @@ impl<'a> Tries<'a> {
                 return Err(error_of(verdict));
             }
         }
+    }
+
+    /// The ttl, the time that a node is waited for, and the time for which others are kept from sharing the lock.
+    fn times(&self) -> (Duration, Duration, Duration) {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let bar = left.min(BAR).as_millis();
+        let bar = Duration::from_millis(u64::try_from(bar).unwrap_or(u64::MAX));
+        (self.options.ttl, self.options.patience(), bar)
     }
 
     /// Until when it is tried. If several ask at the same moment and none of them wins, then also those go on for a while

@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::name::Lock;
+use crate::name::{Lock, LockMode};
 use crate::node::{Acquire, Release, Vote};
 use crate::nodes::Nodes;
 use crate::outcome::Unavailable;
@@ -29,6 +29,8 @@ pub(crate) struct Attempt {
     pub(crate) token: FencingToken,
     pub(crate) ttl: Duration,
     pub(crate) patience: Duration,
+    mode: LockMode,
+    bar: Duration,
     calls: Round<Vote>,
     /// How many calls to each node may have been granted, or may yet be.
     suspect: Vec<usize>,
@@ -46,7 +48,12 @@ pub(crate) enum Verdict {
 }
 
 impl Attempt {
-    pub(crate) fn new(nodes: &Arc<Nodes>, lock: &Lock, ttl: Duration, patience: Duration) -> Self {
+    /// An attempt with these times. `bar` is for how long shared votes are held back if it fails because of shared votes.
+    pub(crate) fn new(
+        nodes: &Arc<Nodes>,
+        lock: &Lock,
+        (ttl, patience, bar): (Duration, Duration, Duration),
+    ) -> Self {
         Self {
             nodes: Arc::clone(nodes),
             key: lock.shared_key(),
@@ -54,6 +61,8 @@ impl Attempt {
             token: FencingToken::UNFENCED,
             ttl,
             patience,
+            mode: lock.mode(),
+            bar,
             calls: Round::new(),
             suspect: vec![0; nodes.len()],
             ballots: 0,
@@ -98,12 +107,8 @@ impl Attempt {
     async fn ballot(&mut self, above: FencingToken) -> (Decision, Tally) {
         let nodes = self.nodes.len();
         self.token = self.nodes.propose(above);
-        let request = Arc::new(Acquire::new(
-            Arc::clone(&self.key),
-            self.owner,
-            self.token,
-            self.ttl,
-        ));
+        let request = Acquire::new(Arc::clone(&self.key), self.owner, self.token, self.ttl);
+        let request = Arc::new(request.mode(self.mode).bar(self.bar));
         let first_tag = self.ballots * nodes;
         self.ballots += 1;
         let deadline = sleep_until(Instant::now() + self.patience);

@@ -44,10 +44,10 @@ impl Lease {
             .map_or(FencingToken::UNFENCED, |hold| hold.token())
     }
 
-    /// The token of one of several locks; `None` if `lock` is not among them.
+    /// The token of one of several locks, in whichever mode it is held; `None` if `lock` is not among them.
     #[must_use]
     pub fn fencing_token_of(&self, lock: &Lock) -> Option<FencingToken> {
-        let hold = self.holds.iter().find(|hold| hold.lock == *lock)?;
+        let hold = self.holds.iter().find(|hold| hold.lock.key() == lock.key())?;
         Some(hold.token())
     }
 

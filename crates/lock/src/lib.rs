@@ -61,13 +61,21 @@
 //!
 //! [`Lease::fencing_token`] is greater than that of every earlier holder. Write it along and let the resource refuse what
 //! is lower than what it has seen; a new holder registers its token **before it reads**, or a late write of the old one
-//! could come between its reading and its writing:
+//! could come between its reading and its writing. In SQL, with a column `fence BIGINT NOT NULL DEFAULT 0` beside what it
+//! protects:
 //!
 //! ```sql
-//! UPDATE account SET fence = $token WHERE id = $id AND fence <= $token;   -- first: no row, no lock
+//! -- Before anything is read. No row: somebody holds a later lock.
+//! UPDATE account SET fence = $token WHERE id = $id AND fence <= $token;
+//! -- What is to be changed.
 //! SELECT balance FROM account WHERE id = $id;
-//! UPDATE account SET balance = $new WHERE id = $id AND fence = $token;    -- no row: somebody holds a later lock
+//! -- No row: somebody holds a later lock.
+//! UPDATE account SET balance = $new WHERE id = $id AND fence = $token;
 //! ```
+//!
+//! These are three transactions, or three of autocommit: within a single one that the database keeps serializable the fence
+//! adds nothing, and a lock only saves work. In Redis it is `RedisFence` that compares. Who holds a lock
+//! [shared](Lock::shared) only reads; if it registers its token, no late write comes between two of its reads.
 //!
 //! The token is a ballot: each acquisition proposes the time and some bits of its own, and a server votes only for a ballot
 //! above all that it has voted for. Two majorities share a server, so two holders have different tokens, and the later one
@@ -128,9 +136,12 @@ mod options;
 mod outcome;
 mod queue;
 #[cfg(feature = "redis")]
+mod redis_fence;
+#[cfg(feature = "redis")]
 mod redis_node;
 mod removal;
 mod round;
+mod schedule;
 mod table;
 mod tally;
 mod token;
@@ -140,7 +151,7 @@ mod watchdog;
 pub use lease::{Lease, LockGuard, Released};
 pub use locker::{Locker, LockerBuilder};
 pub use memory::MemoryNode;
-pub use name::{Lock, Locks};
+pub use name::{Lock, LockMode, Locks};
 pub use node::{
     Acquire, Bell, Extend, Extension, LockNode, NodeError, NodeErrorKind, NodeFuture, Release, Removal,
     Subscription, Vote,
@@ -148,6 +159,9 @@ pub use node::{
 pub use options::{LockOptions, OnLoss, OnUnavailable};
 pub use outcome::{LockError, LockErrorKind, LossCause, NodeReport, Outcome, Unavailable};
 #[cfg(feature = "redis")]
+pub use redis_fence::RedisFence;
+#[cfg(feature = "redis")]
 pub use redis_node::{RedisNode, RedisNodeBuilder};
+pub use schedule::Schedule;
 pub use table::LockTable;
 pub use token::{FencingToken, Owner};

@@ -58,7 +58,8 @@ impl LockerBuilder {
         self
     }
 
-    /// How many may wait for one lock in this process; further ones are told at once that it is busy. 1,024 by default.
+    /// How many may wait for one lock in this process; further ones are told at once that it is busy. 1,024 by default. Those
+    /// who hold it, of whom there are several if they share it, are not counted.
     pub fn max_waiters(mut self, waiters: usize) -> Self {
         self.max_waiters = waiters;
         self
@@ -70,8 +71,8 @@ impl LockerBuilder {
         self
     }
 
-    /// For tests: another wall clock, which tells the time since the Unix epoch. Fencing tokens begin with it, and nothing
-    /// else uses it.
+    /// For tests: another wall clock, which tells the time since the Unix epoch. Fencing tokens begin with it, and a
+    /// [`Schedule`](crate::Schedule) has its ticks by it; nothing else uses it.
     pub fn wall_clock(mut self, clock: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
         self.wall = Arc::new(clock);
         self
@@ -245,6 +246,11 @@ impl Locker {
         self.acquire_all(&locks.into(), &options.into()).await
     }
 
+    /// The time since the Unix epoch.
+    pub(crate) fn wall(&self) -> Duration {
+        self.nodes.wall()
+    }
+
     async fn acquire_all(&self, locks: &Locks, options: &LockOptions) -> Result<LockGuard, LockError> {
         let deadline = Instant::now() + options.wait;
         let mut held = Vec::new();
@@ -282,7 +288,7 @@ impl Locker {
             // An end that is past was moved by an extension.
             LockError::busy(left.filter(|left| !left.is_zero()).unwrap_or(options.ttl))
         };
-        let mut place = self.queue.join(lock.shared_key()).map_err(busy)?;
+        let mut place = self.queue.join(lock.shared_key(), lock.mode()).map_err(busy)?;
         if !place.turn(deadline).await {
             return Err(busy(place.held_until()));
         }

@@ -47,7 +47,8 @@ impl MemoryNode {
         self.state().table = LockTable::quarantined_until(until);
     }
 
-    /// Who holds this node's vote for the lock with this [key](crate::Lock::key), and for how long it does.
+    /// Who holds this node's vote for the lock with this [key](crate::Lock::key), and for how long it does; of several who
+    /// share it, the one who does longest.
     #[must_use]
     pub fn holder(&self, key: &str) -> Option<(Owner, Duration)> {
         let now = self.now();
@@ -88,7 +89,8 @@ impl LockNode for MemoryNode {
             let now = self.now();
             let mut state = self.state();
             let removal = state.table.release(request, now);
-            if removal == Removal::Removed && request.wake {
+            let is_free = state.table.holder(&request.key, now).is_none();
+            if removal == Removal::Removed && is_free && request.wake {
                 for bell in state.bells.get(&*request.key).into_iter().flatten() {
                     bell.ring();
                 }

@@ -19,6 +19,28 @@ pub struct Lock {
     /// First, for it alone orders locks: it contains all there is to a name.
     key: Arc<str>,
     kind: Cow<'static, str>,
+    mode: LockMode,
+}
+
+/// Whether a lock is held by one alone or together with others: a write lock or a read lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum LockMode {
+    /// Nobody else holds the lock in any mode. The default.
+    #[default]
+    Exclusive,
+    /// Others may hold the lock in this mode too, and nobody holds it exclusively.
+    Shared,
+}
+
+impl LockMode {
+    /// The word for it in logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Exclusive => "exclusive",
+            Self::Shared => "shared",
+        }
+    }
 }
 
 impl Lock {
@@ -40,7 +62,39 @@ impl Lock {
         Self {
             key: key.into(),
             kind,
+            mode: LockMode::Exclusive,
         }
+    }
+
+    /// The same lock, to be held together with others who take it so: a read lock, where an exclusive one writes.
+    ///
+    /// Whoever waits for the lock exclusively comes before those who ask for it shared later, so that readers who come and
+    /// go do not keep a writer out.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use larder_lock::{Lock, LockErrorKind, Locker};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), larder_lock::LockError> {
+    /// let (locker, ttl) = (Locker::memory(), Duration::from_secs(10));
+    /// let catalogue = Lock::new("catalogue", 1);
+    /// let one = locker.acquire(catalogue.clone().shared(), ttl).await?;
+    /// let other = locker.acquire(catalogue.clone().shared(), ttl).await?;
+    /// let writer = locker.acquire(catalogue, ttl).await;
+    /// assert_eq!(writer.unwrap_err().kind(), LockErrorKind::Busy);
+    /// # drop((one, other)); Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn shared(mut self) -> Self {
+        self.mode = LockMode::Shared;
+        self
+    }
+
+    /// Whether it is to be held alone or together with others.
+    #[must_use]
+    pub const fn mode(&self) -> LockMode {
+        self.mode
     }
 
     /// The kind, as it labels metrics.
@@ -66,14 +120,20 @@ impl Lock {
 
 impl fmt::Debug for Lock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Lock").field(&self.key).finish()
+        let mut tuple = f.debug_tuple("Lock");
+        tuple.field(&self.key);
+        if self.mode == LockMode::Shared {
+            tuple.field(&self.mode);
+        }
+        tuple.finish()
     }
 }
 
 /// One or more locks to be held together.
 ///
 /// They are taken one after the other in the order of their keys, whatever order they were named in, so that two callers
-/// who want the same locks never wait for each other in a circle. A lock that is named twice is taken once.
+/// who want the same locks never wait for each other in a circle. A lock that is named twice is taken once: exclusively, if
+/// it is named so once.
 ///
 /// ```
 /// use larder_lock::{Lock, Locks};
@@ -87,10 +147,15 @@ pub struct Locks(Vec<Lock>);
 impl Locks {
     /// All of `locks`, or `None` if there are none: to hold nothing would protect nothing.
     pub fn all(locks: impl IntoIterator<Item = Lock>) -> Option<Self> {
-        let mut locks: Vec<Lock> = locks.into_iter().collect();
+        let locks: Vec<Lock> = locks.into_iter().collect();
+        (!locks.is_empty()).then(|| Self::in_order(locks))
+    }
+
+    fn in_order(mut locks: Vec<Lock>) -> Self {
+        // Of one name, the exclusive one is first.
         locks.sort();
-        locks.dedup();
-        (!locks.is_empty()).then_some(Self(locks))
+        locks.dedup_by(|later, first| later.key == first.key);
+        Self(locks)
     }
 
     /// The locks in the order in which they are taken.
@@ -109,10 +174,7 @@ impl<const N: usize> From<[Lock; N]> for Locks {
     /// All of `locks`. That there is at least one is checked when the program is compiled.
     fn from(locks: [Lock; N]) -> Self {
         const { assert!(N > 0, "to hold no lock would protect nothing") };
-        let mut locks = Vec::from(locks);
-        locks.sort();
-        locks.dedup();
-        Self(locks)
+        Self::in_order(Vec::from(locks))
     }
 }
 
@@ -145,5 +207,10 @@ mod tests {
             Locks::from([a, b])
         );
         assert_eq!(Locks::all([]), None);
+        let shared = Lock::new("k", "a").shared();
+        assert_eq!(
+            Locks::from([shared.clone(), Lock::new("k", "a"), shared]),
+            Locks::from(Lock::new("k", "a"))
+        );
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use crate::name::LockMode;
 use crate::token::{FencingToken, Owner};
 
 /// What a node's method returns: its answer, later.
@@ -30,18 +31,20 @@ pub trait LockNode: Send + Sync + 'static {
     /// The name of the node in logs, errors and the metric label `node`: an address, without credentials.
     fn name(&self) -> &str;
 
-    /// Votes for the caller if the lock is free and the token above all that were granted before.
+    /// Votes for the caller if the lock is free and the token above all that were granted before. A vote that is asked for
+    /// [shared](Acquire::mode) is given beside other shared votes, and if the token is above all that were granted exclusively.
     fn acquire<'a>(&'a self, request: &'a Acquire) -> NodeFuture<'a, Vote>;
 
     /// Sets the time that the lock has left, if the caller still holds this node's vote.
     fn extend<'a>(&'a self, request: &'a Extend) -> NodeFuture<'a, Extension>;
 
-    /// Takes the vote back if it is still the caller's, and in any case sees to it that an [`acquire`](Self::acquire) of
-    /// the same token that is still on its way is refused when it comes.
+    /// Takes the vote back if it is still the caller's, and sees to it that an [`acquire`](Self::acquire) of the same token
+    /// that is still on its way is refused when it comes. The latter is left out for a shared vote that was there and is
+    /// released with [`wake`](Release::wake): it has come, and those who share a lock do not outbid each other.
     fn release<'a>(&'a self, request: &'a Release) -> NodeFuture<'a, Removal>;
 
-    /// Tells whenever the lock is released with [`Release::wake`], from the moment at which this returns. Waiters also
-    /// ask now and then by themselves, so a node without push returns [`Subscription::silent`].
+    /// Tells whenever the lock becomes free by a release with [`Release::wake`], from the moment at which this returns.
+    /// Waiters also ask now and then by themselves, so a node without push returns [`Subscription::silent`].
     fn subscribe<'a>(&'a self, key: &'a str) -> NodeFuture<'a, Subscription>;
 }
 
@@ -57,10 +60,15 @@ pub struct Acquire {
     pub token: FencingToken,
     /// After this time the node forgets the vote by itself. Whole milliseconds.
     pub ttl: Duration,
+    /// Whether the vote may be one of several.
+    pub mode: LockMode,
+    /// If an exclusive vote is refused because of shared ones, the node gives no further shared ones for this time, so that
+    /// the caller has its turn when those there are have gone. Zero if the caller does not wait. Whole milliseconds.
+    pub bar: Duration,
 }
 
 impl Acquire {
-    /// A request of `owner`.
+    /// A request of `owner` for an exclusive vote, who does not wait.
     #[must_use]
     pub fn new(key: impl Into<Arc<str>>, owner: Owner, token: FencingToken, ttl: Duration) -> Self {
         Self {
@@ -68,7 +76,23 @@ impl Acquire {
             owner,
             token,
             ttl,
+            mode: LockMode::Exclusive,
+            bar: Duration::ZERO,
         }
+    }
+
+    /// The same in this mode.
+    #[must_use]
+    pub const fn mode(mut self, mode: LockMode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// The same, and no further shared votes for so long if it is refused because of shared ones.
+    #[must_use]
+    pub const fn bar(mut self, time: Duration) -> Self {
+        self.bar = time;
+        self
     }
 }
 
@@ -133,6 +157,11 @@ pub enum Vote {
         /// Who.
         holder: Owner,
         /// How long it stays so if it is neither extended nor released.
+        remaining: Duration,
+    },
+    /// Several may have it together, or one who waits for it alone comes first.
+    Taken {
+        /// How long it stays so if nothing is extended or released.
         remaining: Duration,
     },
     /// The node has granted a token at least as high: propose a higher one.

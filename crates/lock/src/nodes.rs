@@ -53,7 +53,11 @@ impl Nodes {
 
     /// A ballot above `above`.
     pub(crate) fn propose(&self, above: FencingToken) -> FencingToken {
-        self.ballots.propose((self.wall)(), above)
+        self.ballots.propose(self.wall(), above)
+    }
+
+    pub(crate) fn wall(&self) -> Duration {
+        (self.wall)()
     }
 
     pub(crate) fn acquire(&self, node: usize, request: &Arc<Acquire>) -> NodeFuture<'static, Vote> {

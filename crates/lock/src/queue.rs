@@ -1,4 +1,4 @@
-//! The queues of this process: who wants the same lock here waits in line, and only the first asks the nodes.
+//! The queues of this process: who wants the same lock here waits in line, and only those whose turn it is ask the nodes.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,20 +6,27 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
+use crate::name::LockMode;
+
+/// How many may have their turn together if all of them share the lock; one who does not needs all permits.
+const SHARES: u32 = 1 << 20;
+
 /// The lines of one locker, by key. A line is in the table as long as somebody stands in it.
 #[derive(Debug)]
 pub(crate) struct Queue {
     lines: Mutex<HashMap<Arc<str>, Line>>,
-    /// How many may stand in one line.
+    /// How many may wait in one line.
     limit: usize,
 }
 
 #[derive(Debug)]
 struct Line {
-    /// One permit, handed on in the order of waiting.
+    /// [`SHARES`] permits, handed on in the order of waiting.
     turn: Arc<Semaphore>,
+    /// Those who wait, and those whose turn it is.
     places: usize,
-    /// Until when the one whose turn it is holds the lock, as far as it has said.
+    waiting: usize,
+    /// Until when those whose turn it is hold the lock, as far as they have said.
     held_until: Option<Instant>,
 }
 
@@ -28,6 +35,7 @@ struct Line {
 pub(crate) struct Place {
     queue: Arc<Queue>,
     key: Arc<str>,
+    mode: LockMode,
     turn: Arc<Semaphore>,
     permit: Option<OwnedSemaphorePermit>,
 }
@@ -41,23 +49,30 @@ impl Queue {
     }
 
     /// Goes to the line of `key`, or says how long the lock is held if that line is full.
-    pub(crate) fn join(self: &Arc<Self>, key: Arc<str>) -> Result<Place, Option<Instant>> {
+    pub(crate) fn join(self: &Arc<Self>, key: Arc<str>, mode: LockMode) -> Result<Place, Option<Instant>> {
         let mut lines = self.lines();
         let line = lines.entry(Arc::clone(&key)).or_insert_with(|| Line {
-            turn: Arc::new(Semaphore::new(1)),
+            turn: Arc::new(Semaphore::new(SHARES as usize)),
             places: 0,
+            waiting: 0,
             held_until: None,
         });
-        // The one whose turn it is does not wait.
-        if line.places > self.limit {
-            return Err(line.held_until);
+        let free = Arc::clone(&line.turn).try_acquire_many_owned(shares(mode));
+        // Nobody passes one who waits, be there room for those who share.
+        let permit = free.ok().filter(|_| line.waiting == 0);
+        if permit.is_none() {
+            if line.waiting >= self.limit {
+                return Err(line.held_until);
+            }
+            line.waiting += 1;
         }
         line.places += 1;
         Ok(Place {
             queue: Arc::clone(self),
             key,
+            mode,
             turn: Arc::clone(&line.turn),
-            permit: None,
+            permit,
         })
     }
 
@@ -67,30 +82,44 @@ impl Queue {
     }
 }
 
+const fn shares(mode: LockMode) -> u32 {
+    match mode {
+        LockMode::Exclusive => SHARES,
+        LockMode::Shared => 1,
+    }
+}
+
 impl Place {
     /// Waits for the turn until `deadline`, and says whether it came. Without waiting if the deadline is over.
     pub(crate) async fn turn(&mut self, deadline: Instant) -> bool {
-        if let Ok(permit) = Arc::clone(&self.turn).try_acquire_owned() {
-            self.permit = Some(permit);
+        if self.permit.is_some() {
             return true;
         }
         if deadline <= Instant::now() {
             return false;
         }
+        let wanted = Arc::clone(&self.turn).acquire_many_owned(shares(self.mode));
         // The semaphore is never closed, so that an error of its own does not come.
-        let waited = timeout_at(deadline, Arc::clone(&self.turn).acquire_owned()).await;
-        self.permit = waited.ok().and_then(Result::ok);
+        self.permit = timeout_at(deadline, wanted).await.ok().and_then(Result::ok);
+        if self.permit.is_some()
+            && let Some(line) = self.queue.lines().get_mut(&self.key)
+        {
+            line.waiting -= 1;
+        }
         self.permit.is_some()
     }
 
     /// Lets those behind know until when the lock is held.
     pub(crate) fn holds_until(&self, until: Option<Instant>) {
         if let Some(line) = self.queue.lines().get_mut(&self.key) {
-            line.held_until = until;
+            line.held_until = match self.mode {
+                LockMode::Exclusive => until,
+                LockMode::Shared => until.max(line.held_until),
+            };
         }
     }
 
-    /// Until when the one whose turn it is holds the lock, if it has said so.
+    /// Until when those whose turn it is hold the lock, if they have said so.
     pub(crate) fn held_until(&self) -> Option<Instant> {
         self.queue.lines().get(&self.key)?.held_until
     }
@@ -103,10 +132,13 @@ impl Drop for Place {
             return;
         };
         line.places -= 1;
+        if self.permit.is_none() {
+            line.waiting -= 1;
+        } else if self.mode == LockMode::Exclusive {
+            line.held_until = None;
+        }
         if line.places == 0 {
             lines.remove(&self.key);
-        } else if self.permit.is_some() {
-            line.held_until = None;
         }
         drop(lines);
         // Outside the lock: this wakes the next.
@@ -128,14 +160,14 @@ mod tests {
     async fn turns_come_in_the_order_of_waiting() {
         let queue = Queue::new(10);
         let later = Instant::now() + Duration::from_secs(60);
-        let mut first = queue.join(key()).unwrap();
+        let mut first = queue.join(key(), LockMode::Exclusive).unwrap();
         assert!(first.turn(later).await);
         let order = Arc::new(Mutex::new(Vec::new()));
         let mut tasks = Vec::new();
         for number in 0..5 {
             let (queue, order) = (Arc::clone(&queue), Arc::clone(&order));
             tasks.push(tokio::spawn(async move {
-                let mut place = queue.join(key()).unwrap();
+                let mut place = queue.join(key(), LockMode::Exclusive).unwrap();
                 assert!(place.turn(later).await);
                 order.lock().unwrap().push(number);
             }));
@@ -153,24 +185,55 @@ mod tests {
     async fn who_does_not_wait_or_leaves_holds_up_nobody() {
         let queue = Queue::new(10);
         let now = Instant::now();
-        let mut first = queue.join(key()).unwrap();
+        let mut first = queue.join(key(), LockMode::Exclusive).unwrap();
         assert!(first.turn(now).await);
-        assert!(!queue.join(key()).unwrap().turn(now).await);
-        let mut second = queue.join(key()).unwrap();
+        assert!(!queue.join(key(), LockMode::Exclusive).unwrap().turn(now).await);
+        let mut second = queue.join(key(), LockMode::Exclusive).unwrap();
         assert!(!second.turn(now + Duration::from_secs(1)).await);
         drop(first);
         drop(second);
-        assert!(queue.join(key()).unwrap().turn(now).await);
+        assert!(queue.join(key(), LockMode::Exclusive).unwrap().turn(now).await);
         assert!(queue.lines().is_empty());
     }
 
     #[tokio::test]
     async fn a_line_has_an_end() {
         let queue = Queue::new(1);
-        let _first = queue.join(key()).unwrap();
-        let second = queue.join(key()).unwrap();
-        assert!(queue.join(key()).is_err());
+        let _first = queue.join(key(), LockMode::Exclusive).unwrap();
+        let second = queue.join(key(), LockMode::Exclusive).unwrap();
+        assert!(queue.join(key(), LockMode::Exclusive).is_err());
         drop(second);
-        assert!(queue.join(key()).is_ok());
+        assert!(queue.join(key(), LockMode::Exclusive).is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn those_who_share_have_their_turn_together_and_none_passes_one_who_waits() {
+        let queue = Queue::new(10);
+        let now = Instant::now();
+        let later = now + Duration::from_secs(60);
+        let mut readers: Vec<_> = (0..50)
+            .map(|_| queue.join(key(), LockMode::Shared).unwrap())
+            .collect();
+        for reader in &mut readers {
+            assert!(reader.turn(now).await);
+        }
+        let mut writer = queue.join(key(), LockMode::Exclusive).unwrap();
+        let mut late = queue.join(key(), LockMode::Shared).unwrap();
+        let (wrote, read) = tokio::join!(
+            async {
+                assert!(writer.turn(later).await);
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                drop(writer);
+                Instant::now()
+            },
+            async {
+                tokio::task::yield_now().await;
+                assert!(!queue.join(key(), LockMode::Shared).unwrap().turn(now).await);
+                drop(readers);
+                assert!(late.turn(later).await);
+                Instant::now()
+            }
+        );
+        assert!(read >= wrote);
     }
 }

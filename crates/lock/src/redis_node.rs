@@ -29,8 +29,8 @@ const MAX_TTL: Duration = Duration::from_secs(5 * 60);
 /// for locks can be told so with [`commission`](Self::commission). A server that evicts keys is refused.
 ///
 /// **Keys.** `{prefix}:{…}` has the vote, and with `:fence` behind it the highest token, which is forgotten after 24 hours
-/// without use; the channel `{prefix}:{…}:free` tells of releases; `{prefix}:marker` and `{prefix}:quarantine` are the
-/// memory of having a memory.
+/// without use; `:readers`, `:shared` and `:bar` are there while a lock is shared. The channel `{prefix}:{…}:free` tells of
+/// releases; `{prefix}:marker` and `{prefix}:quarantine` are the memory of having a memory.
 ///
 /// Not for Redis Cluster, whose keys of different slots do not meet in one script. Behind Sentinel, connect to the primary's
 /// address; a failover loses locks, and the quarantine then keeps the new primary from giving them away again at once.
@@ -128,6 +128,9 @@ impl LockNode for RedisNode {
                 scripts::GRANTED => Ok(Vote::Granted),
                 scripts::HELD => Ok(Vote::Held {
                     holder: Owner::parse(&owner),
+                    remaining: millis(&number),
+                }),
+                scripts::TAKEN => Ok(Vote::Taken {
                     remaining: millis(&number),
                 }),
                 scripts::OUTDATED => Ok(Vote::Outdated {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::name::LockMode;
 use crate::node::{Acquire, Extend, Extension, Release, Removal, Vote};
 use crate::token::{FencingToken, Owner};
 
@@ -43,7 +44,14 @@ pub struct LockTable {
 #[derive(Debug, Clone)]
 struct Slot {
     vote: Option<Held>,
+    /// The shared votes. Never beside `vote`, but that some of both may have run out.
+    readers: Vec<Held>,
+    /// No shared votes are given until then.
+    barred_until: Duration,
+    /// The highest token granted exclusively.
     token: FencingToken,
+    /// The highest token granted to a shared vote since.
+    shared_token: FencingToken,
     token_until: Duration,
 }
 
@@ -51,6 +59,15 @@ struct Slot {
 struct Held {
     owner: Owner,
     until: Duration,
+}
+
+impl Held {
+    fn of(request: &Acquire, now: Duration) -> Self {
+        Self {
+            owner: request.owner,
+            until: now + request.ttl,
+        }
+    }
 }
 
 impl LockTable {
@@ -84,22 +101,17 @@ impl LockTable {
         }
         self.sweep(now);
         let slot = self.slots.entry(Arc::clone(&request.key)).or_insert(Slot::EMPTY);
+        slot.readers.retain(|held| now < held.until);
         if let Some(held) = slot.vote_at(now).filter(|held| held.owner != request.owner) {
             return Vote::Held {
                 holder: held.owner,
                 remaining: held.until - now,
             };
         }
-        let stored = slot.token_at(now);
-        if request.token <= stored && !cfg!(larder_mutant = "lock_fence_unchecked") {
-            return Vote::Outdated { stored };
+        match request.mode {
+            LockMode::Exclusive => slot.vote_alone(request, now),
+            LockMode::Shared => slot.vote_among_others(request, now),
         }
-        slot.vote = Some(Held {
-            owner: request.owner,
-            until: now + request.ttl,
-        });
-        slot.remember(request.token.max(stored), now);
-        Vote::Granted
     }
 
     /// One extension, as [`LockNode::extend`](crate::LockNode::extend).
@@ -108,16 +120,15 @@ impl LockTable {
         let Some(slot) = self.slots.get_mut(&request.key) else {
             return Extension::NotOwner;
         };
-        match slot.vote_at(now) {
-            Some(held) if held.owner == request.owner || any_owner => {
-                slot.vote = Some(Held {
-                    owner: held.owner,
-                    until: now + request.ttl,
-                });
+        let vote = slot.vote.iter_mut().chain(&mut slot.readers);
+        let mut valid = vote.filter(|held| now < held.until);
+        match valid.find(|held| held.owner == request.owner || any_owner) {
+            Some(held) => {
+                held.until = now + request.ttl;
                 slot.remember(slot.token, now);
                 Extension::Extended
             }
-            _ => Extension::NotOwner,
+            None => Extension::NotOwner,
         }
     }
 
@@ -125,8 +136,13 @@ impl LockTable {
     pub fn release(&mut self, request: &Release, now: Duration) -> Removal {
         let plain = cfg!(larder_mutant = "lock_plain_del");
         let slot = self.slots.entry(Arc::clone(&request.key)).or_insert(Slot::EMPTY);
+        slot.readers.retain(|held| now < held.until);
+        let shared = slot.readers.len();
+        slot.readers.retain(|held| held.owner != request.owner);
+        let was_shared = slot.readers.len() < shared;
         // An acquisition with this token that is still on its way is refused from now on.
-        if request.token > slot.token_at(now) {
+        let may_come = !(was_shared && request.wake);
+        if may_come && request.token > slot.token_at(now) {
             slot.remember(request.token, now);
         }
         match slot.vote_at(now) {
@@ -134,21 +150,38 @@ impl LockTable {
                 slot.vote = None;
                 Removal::Removed
             }
+            _ if was_shared => Removal::Removed,
             _ => Removal::NotOwner,
         }
     }
 
-    /// Who holds the node's vote for a lock, and for how long it does.
+    /// Who holds the node's vote for a lock, and for how long it does; of several who share it, the one who does longest.
     #[must_use]
     pub fn holder(&self, key: &str, now: Duration) -> Option<(Owner, Duration)> {
-        let held = self.slots.get(key)?.vote_at(now)?;
-        Some((held.owner, held.until - now))
+        let votes = self.votes(key, now);
+        votes
+            .map(|(owner, _, left)| (owner, left))
+            .max_by_key(|(_, left)| *left)
+    }
+
+    /// All votes that the node has given for a lock: who has them, in which mode, and for how long. One at most is exclusive,
+    /// and has no other beside it.
+    pub fn votes(&self, key: &str, now: Duration) -> impl Iterator<Item = (Owner, LockMode, Duration)> {
+        let slot = self.slots.get(key);
+        let alone = slot.into_iter().flat_map(|slot| &slot.vote);
+        let shared = slot.into_iter().flat_map(|slot| &slot.readers);
+        alone
+            .map(|held| (held, LockMode::Exclusive))
+            .chain(shared.map(|held| (held, LockMode::Shared)))
+            .filter(move |(held, _)| now < held.until)
+            .map(move |(held, mode)| (held.owner, mode, held.until - now))
     }
 
     /// The highest token that was granted for a lock, as far as the node remembers.
     #[must_use]
     pub fn token(&self, key: &str, now: Duration) -> Option<FencingToken> {
-        let stored = self.slots.get(key)?.token_at(now);
+        let slot = self.slots.get(key)?;
+        let stored = slot.token_at(now).max(slot.shared_token_at(now));
         (stored > FencingToken::UNFENCED).then_some(stored)
     }
 
@@ -158,7 +191,7 @@ impl LockTable {
             return;
         }
         self.slots
-            .retain(|_, slot| now < slot.token_until || slot.vote_at(now).is_some());
+            .retain(|_, slot| now < slot.token_until || slot.is_held_at(now));
         self.sweep_at = (self.slots.len() * 2).max(FIRST_SWEEP);
     }
 }
@@ -172,9 +205,55 @@ impl Default for LockTable {
 impl Slot {
     const EMPTY: Self = Self {
         vote: None,
+        readers: Vec::new(),
+        barred_until: Duration::ZERO,
         token: FencingToken::UNFENCED,
+        shared_token: FencingToken::UNFENCED,
         token_until: Duration::ZERO,
     };
+
+    /// The vote for one who wants it alone, and whom no other vote stands in the way of but shared ones.
+    fn vote_alone(&mut self, request: &Acquire, now: Duration) -> Vote {
+        let last = self.readers.iter().map(|held| held.until).max();
+        if let Some(until) = last.filter(|_| !cfg!(larder_mutant = "lock_readers_ignored")) {
+            self.barred_until = self.barred_until.max(now + request.bar);
+            return Vote::Taken {
+                remaining: until - now,
+            };
+        }
+        let stored = self.token_at(now).max(self.shared_token_at(now));
+        if request.token <= stored && !cfg!(larder_mutant = "lock_fence_unchecked") {
+            return Vote::Outdated { stored };
+        }
+        self.vote = Some(Held::of(request, now));
+        self.barred_until = Duration::ZERO;
+        self.shared_token = FencingToken::UNFENCED;
+        self.remember(request.token.max(stored), now);
+        Vote::Granted
+    }
+
+    /// The vote for one who shares it, and whom no exclusive vote stands in the way of.
+    fn vote_among_others(&mut self, request: &Acquire, now: Duration) -> Vote {
+        let is_there = self.readers.iter().any(|held| held.owner == request.owner);
+        if now < self.barred_until && !is_there {
+            return Vote::Taken {
+                remaining: self.barred_until - now,
+            };
+        }
+        let stored = self.token_at(now);
+        if request.token <= stored && !cfg!(larder_mutant = "lock_fence_unchecked") {
+            return Vote::Outdated { stored };
+        }
+        self.readers.retain(|held| held.owner != request.owner);
+        self.readers.push(Held::of(request, now));
+        self.shared_token = self.shared_token_at(now).max(request.token);
+        self.remember(stored, now);
+        Vote::Granted
+    }
+
+    fn is_held_at(&self, now: Duration) -> bool {
+        self.vote.iter().chain(&self.readers).any(|held| now < held.until)
+    }
 
     fn vote_at(&self, now: Duration) -> Option<Held> {
         self.vote.filter(|held| now < held.until)
@@ -183,6 +262,14 @@ impl Slot {
     fn token_at(&self, now: Duration) -> FencingToken {
         if now < self.token_until {
             self.token
+        } else {
+            FencingToken::UNFENCED
+        }
+    }
+
+    fn shared_token_at(&self, now: Duration) -> FencingToken {
+        if now < self.token_until {
+            self.shared_token
         } else {
             FencingToken::UNFENCED
         }

@@ -27,7 +27,7 @@ pub(crate) enum Decision {
     Won,
     /// A majority would grant a token above `stored`.
     Outbid { stored: FencingToken },
-    /// One other holds a majority.
+    /// One other holds a majority, or those who share the lock do.
     Held { retry_after: Duration },
     /// A majority voted, and nobody is known to have won it.
     Split { retry_after: Duration },
@@ -91,7 +91,7 @@ impl Tally {
             return Some(Decision::Unavailable);
         }
         let retry_after = self.free_after(quorum);
-        if self.most_held_by_one() >= quorum {
+        if self.most_held_by_one().max(self.taken()) >= quorum {
             return Some(Decision::Held { retry_after });
         }
         (awaited == 0).then_some(Decision::Split { retry_after })
@@ -123,12 +123,18 @@ impl Tally {
         holders.iter().map(votes_of).max().unwrap_or(0)
     }
 
+    fn taken(&self) -> usize {
+        self.votes()
+            .filter(|vote| matches!(vote, Vote::Taken { .. }))
+            .count()
+    }
+
     /// The time after which `quorum` of the votes known now are free, if no holder extends or releases.
     fn free_after(&self, quorum: usize) -> Duration {
         let mut times: Vec<Duration> = self
             .votes()
             .map(|vote| match vote {
-                Vote::Held { remaining, .. } => *remaining,
+                Vote::Held { remaining, .. } | Vote::Taken { remaining } => *remaining,
                 _ => Duration::ZERO,
             })
             .collect();
@@ -213,6 +219,23 @@ mod tests {
     }
 
     #[test]
+    fn those_who_share_a_majority_are_like_one_holder() {
+        let taken = |ms| {
+            Ok(Vote::Taken {
+                remaining: Duration::from_millis(ms),
+            })
+        };
+        assert_eq!(
+            of_five([taken(10), taken(30), taken(20)]),
+            Some(Decision::Held {
+                retry_after: Duration::from_millis(30)
+            })
+        );
+        let split = of_five([taken(10), taken(10), held(1, 10), GRANTED, GRANTED]);
+        assert!(matches!(split, Some(Decision::Split { .. })), "{split:?}");
+    }
+
+    #[test]
     fn votes_that_nobody_won_are_a_split() {
         let split = of_five([held(1, 10), held(1, 10), held(2, 10), GRANTED, GRANTED]);
         assert!(matches!(split, Some(Decision::Split { .. })), "{split:?}");
@@ -247,9 +270,12 @@ mod tests {
 
     #[test]
     fn after_the_last_answer_there_is_always_a_decision() {
-        let all = [Ok(Vote::Granted), held(1, 1), held(2, 1), outdated(3), down()];
-        for code in 0..5_usize.pow(5) {
-            let answers = (0..5).map(|node| all[code / 5_usize.pow(node) % 5].clone());
+        let taken = Ok(Vote::Taken {
+            remaining: Duration::ZERO,
+        });
+        let all = [GRANTED, held(1, 1), held(2, 1), outdated(3), down(), taken];
+        for code in 0..6_usize.pow(5) {
+            let answers = (0..5).map(|node| all[code / 6_usize.pow(node) % 6].clone());
             assert!(of_five(answers).is_some());
         }
     }

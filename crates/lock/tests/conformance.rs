@@ -6,7 +6,7 @@ mod support;
 use std::time::Duration;
 
 use larder_lock::{
-    Acquire, Extend, Extension, FencingToken, LockNode, MemoryNode, Owner, Release, Removal, Vote,
+    Acquire, Extend, Extension, FencingToken, LockMode, LockNode, MemoryNode, Owner, Release, Removal, Vote,
 };
 use support::{ms, soon};
 
@@ -24,6 +24,11 @@ async fn acquire(node: &dyn LockNode, key: &str, by: u8, with: u64) -> Vote {
     node.acquire(&Acquire::new(key, owner(by), token(with), TTL))
         .await
         .unwrap()
+}
+
+async fn share(node: &dyn LockNode, key: &str, by: u8, with: u64) -> Vote {
+    let request = Acquire::new(key, owner(by), token(with), TTL);
+    node.acquire(&request.mode(LockMode::Shared)).await.unwrap()
 }
 
 async fn extend(node: &dyn LockNode, key: &str, by: u8, ttl: Duration) -> Extension {
@@ -137,10 +142,101 @@ async fn tells_of_releases(node: &dyn LockNode) {
     soon(again.rung()).await;
 }
 
+fn is_taken(vote: Vote) -> bool {
+    matches!(vote, Vote::Taken { remaining } if remaining <= TTL && remaining > Duration::ZERO)
+}
+
+async fn shares(node: &dyn LockNode) {
+    // Several together, whose tokens need no order among each other, and nobody alone beside them.
+    assert_eq!(share(node, "s", 1, 30).await, Vote::Granted);
+    assert_eq!(share(node, "s", 2, 20).await, Vote::Granted);
+    assert!(is_taken(acquire(node, "s", 3, 100).await));
+    assert_eq!(extend(node, "s", 1, TTL).await, Extension::Extended);
+    assert_eq!(extend(node, "s", 3, TTL).await, Extension::NotOwner);
+    assert_eq!(release(node, "s", 3, 1).await, Removal::NotOwner);
+    assert_eq!(release(node, "s", 1, 30).await, Removal::Removed);
+    assert_eq!(release(node, "s", 1, 30).await, Removal::NotOwner);
+    assert_eq!(extend(node, "s", 1, TTL).await, Extension::NotOwner);
+    assert!(is_taken(acquire(node, "s", 3, 100).await));
+    assert_eq!(release(node, "s", 2, 20).await, Removal::Removed);
+    // An exclusive token is above those of all who shared before, and theirs above those of all who were alone.
+    assert_eq!(
+        acquire(node, "s", 3, 30).await,
+        Vote::Outdated { stored: token(30) }
+    );
+    assert_eq!(acquire(node, "s", 3, 31).await, Vote::Granted);
+    assert!(matches!(share(node, "s", 1, 100).await, Vote::Held { holder, .. } if holder == owner(3)));
+    assert_eq!(release(node, "s", 3, 31).await, Removal::Removed);
+    assert_eq!(
+        share(node, "s", 1, 31).await,
+        Vote::Outdated { stored: token(31) }
+    );
+    assert_eq!(share(node, "s", 1, 32).await, Vote::Granted);
+    assert_eq!(release(node, "s", 1, 32).await, Removal::Removed);
+    // What comes after its release is refused here too.
+    let undo = Release::new("s", owner(5), token(50), false);
+    assert_eq!(node.release(&undo).await.unwrap(), Removal::NotOwner);
+    assert_eq!(
+        share(node, "s", 5, 50).await,
+        Vote::Outdated { stored: token(50) }
+    );
+}
+
+async fn lets_one_who_waits_alone_go_first(node: &dyn LockNode) {
+    let mut heard = node.subscribe("barred").await.unwrap();
+    assert_eq!(share(node, "barred", 1, 10).await, Vote::Granted);
+    assert_eq!(share(node, "barred", 2, 11).await, Vote::Granted);
+    let waiter = Acquire::new("barred", owner(3), token(20), TTL).bar(TTL);
+    assert!(is_taken(node.acquire(&waiter).await.unwrap()));
+    // A later one without a bar takes nothing away from it.
+    assert!(is_taken(acquire(node, "barred", 4, 20).await));
+    assert!(is_taken(share(node, "barred", 5, 21).await), "barred");
+    assert_eq!(extend(node, "barred", 1, TTL).await, Extension::Extended);
+    assert_eq!(share(node, "barred", 1, 22).await, Vote::Granted, "it is there");
+    assert_eq!(release(node, "barred", 1, 22).await, Removal::Removed);
+    let early = tokio::time::timeout(ms(30), heard.rung()).await;
+    assert!(early.is_err(), "told before the last has gone");
+    assert_eq!(release(node, "barred", 2, 11).await, Removal::Removed);
+    soon(heard.rung()).await;
+    assert_eq!(acquire(node, "barred", 3, 30).await, Vote::Granted);
+    assert_eq!(release(node, "barred", 3, 30).await, Removal::Removed);
+    assert_eq!(
+        share(node, "barred", 5, 31).await,
+        Vote::Granted,
+        "the bar is lifted"
+    );
+    // A bar that is not renewed ends by itself.
+    let brief = Acquire::new("barred", owner(3), token(40), TTL).bar(ms(30));
+    assert!(is_taken(node.acquire(&brief).await.unwrap()));
+    assert!(is_taken(share(node, "barred", 6, 41).await));
+    tokio::time::sleep(ms(40)).await;
+    assert_eq!(share(node, "barred", 6, 41).await, Vote::Granted);
+}
+
+async fn forgets_a_shared_vote_after_its_ttl(node: &dyn LockNode) {
+    let brief = Acquire::new("brief", owner(7), token(100), ms(30)).mode(LockMode::Shared);
+    assert_eq!(release(node, "brief", 2, 11).await, Removal::Removed);
+    assert_eq!(node.acquire(&brief).await.unwrap(), Vote::Granted);
+    assert_eq!(share(node, "brief", 8, 100).await, Vote::Granted);
+    tokio::time::sleep(ms(40)).await;
+    assert_eq!(extend(node, "brief", 7, TTL).await, Extension::NotOwner);
+    assert!(is_taken(acquire(node, "brief", 9, 200).await));
+    assert_eq!(extend(node, "brief", 8, ms(30)).await, Extension::Extended);
+    tokio::time::sleep(ms(40)).await;
+    assert_eq!(
+        acquire(node, "brief", 9, 100).await,
+        Vote::Outdated { stored: token(100) }
+    );
+    assert_eq!(acquire(node, "brief", 9, 101).await, Vote::Granted);
+}
+
 async fn suite(node: &dyn LockNode) {
+    shares(node).await;
+    lets_one_who_waits_alone_go_first(node).await;
     holds(node).await;
     refuses_what_comes_after_its_release(node).await;
     forgets_a_vote_after_its_ttl(node).await;
+    forgets_a_shared_vote_after_its_ttl(node).await;
     tells_of_releases(node).await;
 }
 

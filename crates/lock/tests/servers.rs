@@ -8,69 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use larder_lock::{
-    FencingToken, Lock, LockErrorKind, LockNode, LockOptions, Locker, LossCause, NodeErrorKind, Outcome,
-    RedisNode, Released,
-};
+use larder_lock::{FencingToken, Lock, LockErrorKind, Locker, LossCause, NodeErrorKind, Outcome, Released};
 use larder_testkit::RedisServer;
+use support::servers::{KEY, Servers, TTL, lock, options};
 use support::{ms, soon};
 use tokio::time::sleep;
-
-const TTL: Duration = Duration::from_secs(10);
-const KEY: &str = "larder:lock:{k:1}";
-
-fn lock() -> Lock {
-    Lock::new("k", 1)
-}
-
-/// Patient with servers that share their machine with other tests; a server that hangs costs a second at most all the same.
-fn options() -> LockOptions {
-    LockOptions::new(TTL).per_node_timeout(Duration::from_secs(5))
-}
-
-/// Servers that have been told that they hold no locks.
-struct Servers(Vec<RedisServer>);
-
-impl Servers {
-    async fn start(servers: usize) -> Self {
-        let servers = Self((0..servers).map(|_| RedisServer::start()).collect());
-        for node in servers.nodes() {
-            node.commission().await.unwrap();
-        }
-        servers
-    }
-
-    fn nodes(&self) -> Vec<RedisNode> {
-        let node = |server: &RedisServer| {
-            RedisNode::builder(server.url())
-                .max_ttl(ms(30_000))
-                .build()
-                .unwrap()
-        };
-        self.0.iter().map(node).collect()
-    }
-
-    /// A locker with connections of its own, as another process would have it.
-    fn locker(&self) -> Locker {
-        Locker::new(
-            self.nodes()
-                .into_iter()
-                .map(|node| Arc::new(node) as Arc<dyn LockNode>),
-        )
-    }
-
-    /// The servers that hold a vote, of those that run.
-    fn held(&self) -> usize {
-        self.0
-            .iter()
-            .filter(|server| server.cli(&["EXISTS", KEY]) == "1")
-            .count()
-    }
-
-    async fn until_free(&self) {
-        support::until("every vote is taken back", || self.held() == 0).await;
-    }
-}
 
 #[tokio::test]
 async fn work_runs_under_the_lock_on_one_and_on_five() {

@@ -96,14 +96,24 @@ impl Link {
             .key(self.keys.fence(&request.key))
             .key(&self.keys.marker)
             .key(&self.keys.quarantine)
+            .key(self.keys.shared_fence(&request.key))
+            .key(self.keys.bar(&request.key))
+            .key(self.keys.readers(&request.key))
             .arg(request.owner.to_string())
             .arg(millis(request.ttl))
             .arg(format!("{:019}", request.token.as_u64()))
             .arg(millis(request.token.proposed_at()) * 1000)
             .arg(&live.run_id)
             .arg(millis(self.max_ttl))
-            .arg(millis(RETENTION));
+            .arg(self.retention())
+            .arg(request.mode.as_str())
+            .arg(millis(request.bar));
         self.invoke(&live, call).await
+    }
+
+    /// How long a fence is kept: it outlives every vote.
+    fn retention(&self) -> u64 {
+        millis(RETENTION.max(self.max_ttl * 2))
     }
 
     pub(super) async fn extend(self: &Arc<Self>, request: &Extend) -> Result<bool, NodeError> {
@@ -111,9 +121,11 @@ impl Link {
         let mut call = self.scripts.extend.prepare_invoke();
         call.key(self.keys.vote(&request.key))
             .key(self.keys.fence(&request.key))
+            .key(self.keys.shared_fence(&request.key))
+            .key(self.keys.readers(&request.key))
             .arg(request.owner.to_string())
             .arg(millis(request.ttl))
-            .arg(millis(RETENTION));
+            .arg(self.retention());
         self.invoke(&live, call).await
     }
 
@@ -123,9 +135,10 @@ impl Link {
         call.key(self.keys.vote(&request.key))
             .key(self.keys.fence(&request.key))
             .key(self.keys.channel(&request.key))
+            .key(self.keys.readers(&request.key))
             .arg(request.owner.to_string())
             .arg(format!("{:019}", request.token.as_u64()))
-            .arg(millis(RETENTION))
+            .arg(self.retention())
             .arg(u8::from(request.wake));
         self.invoke(&live, call).await
     }

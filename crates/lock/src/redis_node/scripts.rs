@@ -10,14 +10,17 @@ pub(super) const QUARANTINED: i64 = 3;
 pub(super) const ANOTHER_LIFE: i64 = 4;
 /// The token is far in the future.
 pub(super) const AHEAD: i64 = 5;
+/// Shared votes stand in the way, or somebody who waits for them to go.
+pub(super) const TAKEN: i64 = 6;
 
-/// KEYS: vote, fence, marker, quarantine. ARGV: owner, ttl, token, the token's microseconds, the server's run id, max_ttl,
-/// retention. Times in milliseconds. Tokens are decimal numbers of equal length, compared as text, because a number in Lua
-/// has 53 bits.
+/// KEYS: vote, fence, marker, quarantine, shared fence, bar, readers. ARGV: owner, ttl, token, the token's microseconds, the
+/// server's run id, max_ttl, retention, mode, the time of the bar. Times in milliseconds. Tokens are decimal numbers of equal
+/// length, compared as text, because a number in Lua has 53 bits.
 ///
-/// A fence ahead of the server's clock by more than an hour would lock out everybody whose clock is right.
+/// A fence ahead of the server's clock by more than an hour would lock out everybody whose clock is right. The readers are a
+/// sorted set, by the time at which their votes end; where there is no shared fence there are none.
 const ACQUIRE: &str = r"
-local seen = redis.call('MGET', KEYS[1], KEYS[2], KEYS[3], KEYS[4])
+local seen = redis.call('MGET', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6])
 if not seen[3] then
   redis.call('SET', KEYS[3], ARGV[5])
   redis.call('SET', KEYS[4], '1', 'PX', ARGV[6])
@@ -28,11 +31,37 @@ if seen[4] then return {3, tostring(redis.call('PTTL', KEYS[4])), ''} end
 if seen[1] and seen[1] ~= ARGV[1] then
   return {1, tostring(redis.call('PTTL', KEYS[1])), seen[1]}
 end
-if seen[2] and seen[2] >= ARGV[3] then return {2, seen[2], ''} end
 local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local alone = ARGV[8] == 'exclusive'
+local stored = seen[2] or ''
+if seen[5] then redis.call('ZREMRANGEBYSCORE', KEYS[7], '-inf', now) end
+if alone and seen[5] then
+  local last = redis.call('ZREVRANGE', KEYS[7], 0, 0, 'WITHSCORES')
+  if last[2] then
+    local barred = seen[6] and redis.call('PTTL', KEYS[6]) or 0
+    if tonumber(ARGV[9]) > barred then redis.call('SET', KEYS[6], '1', 'PX', ARGV[9]) end
+    return {6, tostring(tonumber(last[2]) - now), ''}
+  end
+  if seen[5] > stored then stored = seen[5] end
+end
+if not alone and seen[6] and not redis.call('ZSCORE', KEYS[7], ARGV[1]) then
+  return {6, tostring(redis.call('PTTL', KEYS[6])), ''}
+end
+if stored >= ARGV[3] then return {2, stored, ''} end
 if tonumber(ARGV[4]) > (tonumber(time[1]) + 3600) * 1000000 then return {5, '0', ''} end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[7])
+if alone then
+  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+  redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[7])
+  if seen[5] then redis.call('DEL', KEYS[5], KEYS[6], KEYS[7]) end
+else
+  redis.call('ZADD', KEYS[7], now + tonumber(ARGV[2]), ARGV[1])
+  if redis.call('PTTL', KEYS[7]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[7], ARGV[2]) end
+  local shared = seen[5] or ''
+  if ARGV[3] > shared then shared = ARGV[3] end
+  redis.call('SET', KEYS[5], shared, 'PX', ARGV[7])
+  redis.call('PEXPIRE', KEYS[2], ARGV[7])
+end
 return {0, '0', ''}
 ";
 
@@ -59,11 +88,22 @@ redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[7])
 return {0, '0', ''}
 ";
 
-/// KEYS: vote, fence. ARGV: owner, ttl, retention.
+/// KEYS: vote, fence, shared fence, readers. ARGV: owner, ttl, retention.
 const EXTEND: &str = r"
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
+if redis.call('GET', KEYS[1]) == ARGV[1] then
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+  redis.call('PEXPIRE', KEYS[2], ARGV[3])
+  return 1
+end
+local till = redis.call('ZSCORE', KEYS[4], ARGV[1])
+if not till then return 0 end
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+if tonumber(till) <= now then return 0 end
+redis.call('ZADD', KEYS[4], now + tonumber(ARGV[2]), ARGV[1])
+if redis.call('PTTL', KEYS[4]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[4], ARGV[2]) end
 redis.call('PEXPIRE', KEYS[2], ARGV[3])
+redis.call('PEXPIRE', KEYS[3], ARGV[3])
 return 1
 ";
 
@@ -72,13 +112,26 @@ redis.call('PEXPIRE', KEYS[2], ARGV[3])
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])
 ";
 
-/// KEYS: vote, fence, channel. ARGV: owner, token, retention, whether to wake.
+/// KEYS: vote, fence, channel, readers. ARGV: owner, token, retention, whether to wake.
 const RELEASE: &str = r"
 local seen = redis.call('MGET', KEYS[1], KEYS[2])
-if not seen[2] or seen[2] < ARGV[2] then redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3]) end
-if seen[1] ~= ARGV[1] then return 0 end
-redis.call('DEL', KEYS[1])
-if ARGV[4] == '1' then redis.call('PUBLISH', KEYS[3], '') end
+local mine = seen[1] == ARGV[1]
+local shared, others = false, 0
+if not mine then
+  local till = redis.call('ZSCORE', KEYS[4], ARGV[1])
+  if till then
+    local time = redis.call('TIME')
+    local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+    redis.call('ZREM', KEYS[4], ARGV[1])
+    shared = tonumber(till) > now
+    others = redis.call('ZCOUNT', KEYS[4], '(' .. now, '+inf')
+  end
+end
+local may_come = not (shared and ARGV[4] == '1')
+if may_come and (seen[2] or '') < ARGV[2] then redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3]) end
+if mine then redis.call('DEL', KEYS[1]) end
+if not (mine or shared) then return 0 end
+if ARGV[4] == '1' and others == 0 then redis.call('PUBLISH', KEYS[3], '') end
 return 1
 ";
 
@@ -162,6 +215,18 @@ impl Keys {
 
     pub(super) fn fence(&self, key: &str) -> String {
         format!("{}:{{{key}}}:fence", self.prefix)
+    }
+
+    pub(super) fn shared_fence(&self, key: &str) -> String {
+        format!("{}:{{{key}}}:shared", self.prefix)
+    }
+
+    pub(super) fn bar(&self, key: &str) -> String {
+        format!("{}:{{{key}}}:bar", self.prefix)
+    }
+
+    pub(super) fn readers(&self, key: &str) -> String {
+        format!("{}:{{{key}}}:readers", self.prefix)
     }
 
     pub(super) fn channel(&self, key: &str) -> String {

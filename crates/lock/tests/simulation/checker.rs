@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use larder_lock::{FencingToken, Lease};
+use larder_lock::{FencingToken, Lease, Lock, LockMode};
 use tokio::time::Instant;
 
 use crate::process::Process;
@@ -19,9 +19,18 @@ pub(crate) struct Checker {
 /// What is known about one lock.
 #[derive(Default)]
 struct Known {
-    believers: Vec<(u64, usize, Lease)>,
+    believers: Vec<Believer>,
+    /// The tokens of those who held it alone, and the highest of those who shared it.
     tokens: BTreeSet<FencingToken>,
+    shared_token: Option<FencingToken>,
     resource: Resource,
+}
+
+struct Believer {
+    number: u64,
+    process: usize,
+    mode: LockMode,
+    lease: Lease,
 }
 
 /// A counter that its holders read and write back. One keeps the fence, the other takes whatever comes.
@@ -42,6 +51,8 @@ struct Counter {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) holds: u64,
+    /// Those that began while others shared the lock.
+    pub(crate) shared: u64,
     pub(crate) losses: u64,
     pub(crate) increments: u64,
     pub(crate) refused: u64,
@@ -56,6 +67,7 @@ pub(crate) struct Belief {
     world: Arc<World>,
     key: String,
     number: u64,
+    mode: LockMode,
     token: FencingToken,
     lease: Lease,
 }
@@ -74,9 +86,23 @@ impl Checker {
         lock(&self.tally).losses += 1;
     }
 
-    /// The highest token that anybody has got for a lock so far: whoever asks from now on gets a higher one.
-    pub(crate) fn floor(&self, key: &str) -> Option<FencingToken> {
-        lock(&self.locks).get(key)?.tokens.last().copied()
+    /// The highest token that anybody has got for a lock so far: whoever asks from now on gets a higher one. For those who
+    /// share it, the highest of those who held it alone.
+    pub(crate) fn floor(&self, name: &Lock) -> Option<FencingToken> {
+        let locks = lock(&self.locks);
+        let known = locks.get(name.key())?;
+        let alone = known.tokens.last().copied();
+        match name.mode() {
+            LockMode::Exclusive => alone.max(known.shared_token),
+            LockMode::Shared => alone,
+        }
+    }
+
+    /// Whether the fence of a lock's resource lets this token pass.
+    pub(crate) fn passes(&self, name: &Lock, token: FencingToken) -> bool {
+        let locks = lock(&self.locks);
+        let resource = locks.get(name.key()).map(|known| known.resource);
+        resource.is_none_or(|resource| resource.fence <= Some(token))
     }
 
     /// Closes the books: no increment that was acknowledged behind the fence is lost.
@@ -93,38 +119,48 @@ impl Checker {
         tally
     }
 
-    fn check(&self, process: &Process, key: &str, lease: &Lease, floor: Option<FencingToken>) {
+    fn check(&self, process: &Process, name: &Lock, lease: &Lease, floor: Option<FencingToken>) {
+        let (key, mode) = (name.key(), name.mode());
         let mut locks = lock(&self.locks);
         let known = locks.entry(key.to_owned()).or_default();
-        let token = token_of(lease, key);
+        let token = token_of(lease, name);
         if known.tokens.contains(&token) {
             self.violation(format!("token used twice: {token} of {key}"));
         }
         if floor.is_some_and(|floor| token <= floor) {
             self.violation(format!("token order: {token} of {key} is not above {floor:?}"));
         }
-        known.tokens.insert(token);
+        match mode {
+            LockMode::Exclusive => drop(known.tokens.insert(token)),
+            LockMode::Shared => known.shared_token = known.shared_token.max(Some(token)),
+        }
         if lease.remaining().is_zero() {
             self.violation(format!("dead on arrival: process {} gets {key}", process.number));
             return;
         }
-        let others = known
+        let believers = known
             .believers
             .iter()
-            .map(|(_, other, lease)| (other, lease.remaining()));
-        for (other, left) in others.filter(|(_, left)| !left.is_zero()) {
+            .filter(|other| !other.lease.remaining().is_zero());
+        for other in believers {
+            if other.mode == LockMode::Shared && mode == LockMode::Shared {
+                lock(&self.tally).shared += 1;
+                continue;
+            }
             self.violation(format!(
-                "overlap: process {} gets {key}, and process {other} has it for another {left:?}",
-                process.number
+                "overlap: process {} gets {key} ({}), and process {} has it ({}) for another {:?}",
+                process.number,
+                mode.as_str(),
+                other.process,
+                other.mode.as_str(),
+                other.lease.remaining()
             ));
         }
     }
 }
 
-fn token_of(lease: &Lease, key: &str) -> FencingToken {
-    let (kind, id) = key.split_once(':').unwrap_or_default();
-    let lock = larder_lock::Lock::new(kind.to_owned(), id);
-    lease.fencing_token_of(&lock).unwrap_or(FencingToken::UNFENCED)
+fn token_of(lease: &Lease, name: &Lock) -> FencingToken {
+    lease.fencing_token_of(name).unwrap_or(FencingToken::UNFENCED)
 }
 
 impl Belief {
@@ -132,16 +168,22 @@ impl Belief {
     pub(crate) fn begin(
         world: &Arc<World>,
         process: &Process,
-        key: &str,
+        name: &Lock,
         lease: &Lease,
         floor: Option<FencingToken>,
     ) -> Self {
         let checker = &world.checker;
-        checker.check(process, key, lease, floor);
-        let (number, token) = (world.chance.number(), token_of(lease, key));
+        checker.check(process, name, lease, floor);
+        let (number, token) = (world.chance.number(), token_of(lease, name));
+        let (key, mode) = (name.key(), name.mode());
         let mut locks = lock(&checker.locks);
         let known = locks.entry(key.to_owned()).or_default();
-        known.believers.push((number, process.number, lease.clone()));
+        known.believers.push(Believer {
+            number,
+            process: process.number,
+            mode,
+            lease: lease.clone(),
+        });
         let mut tally = lock(&checker.tally);
         tally.holds += 1;
         let at = u64::try_from((Instant::now() - world.epoch).as_nanos()).unwrap_or_default();
@@ -150,8 +192,31 @@ impl Belief {
             world: Arc::clone(world),
             key: key.to_owned(),
             number,
+            mode,
             token,
             lease: lease.clone(),
+        }
+    }
+
+    pub(crate) const fn mode(&self) -> LockMode {
+        self.mode
+    }
+
+    /// Registers the token at the resource and reads the counter behind the fence. Who only reads is never refused: that the
+    /// token is registered keeps out the late writes of those who held the lock before.
+    pub(crate) fn look(&self) -> u64 {
+        let mut locks = lock(&self.world.checker.locks);
+        let resource = &mut locks.entry(self.key.clone()).or_default().resource;
+        resource.fence = resource.fence.max(Some(self.token));
+        resource.fenced.value
+    }
+
+    /// What was seen is still there, if the lock is.
+    pub(crate) fn look_again(&self, seen: u64) {
+        let value = self.look();
+        if value != seen && !self.lease.remaining().is_zero() {
+            let what = format!("changed under a reader: {} of {} to {value}", seen, self.key);
+            self.world.checker.violation(what);
         }
     }
 
@@ -204,7 +269,7 @@ impl Drop for Belief {
     fn drop(&mut self) {
         let mut locks = lock(&self.world.checker.locks);
         if let Some(known) = locks.get_mut(&self.key) {
-            known.believers.retain(|(number, ..)| *number != self.number);
+            known.believers.retain(|other| other.number != self.number);
         }
     }
 }

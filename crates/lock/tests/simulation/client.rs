@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use larder_lock::{Lease, Lock, LockOptions, Locks, LossCause, OnLoss, Outcome, Released};
+use larder_lock::{Lease, Lock, LockMode, LockOptions, Locks, LossCause, OnLoss, Outcome, Released};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::checker::Belief;
@@ -47,10 +47,14 @@ impl Client {
     async fn turn(&self) {
         let chance = &self.world.chance;
         let name = |number| Lock::new("job", number);
+        let in_a_mode = |lock: Lock| match chance.strikes(self.weather.shared) {
+            true => lock.shared(),
+            false => lock,
+        };
         let locks = if self.weather.locks == 2 && chance.strikes(150) {
-            Locks::from([name(0), name(1)])
+            Locks::from([in_a_mode(name(0)), in_a_mode(name(1))])
         } else {
-            Locks::from(name(chance.below(self.weather.locks)))
+            Locks::from(in_a_mode(name(chance.below(self.weather.locks))))
         };
         let ttl = chance.one_of(&[self.weather.ttl, self.weather.ttl, self.weather.ttl / 2]);
         let options = LockOptions::new(ttl)
@@ -120,10 +124,7 @@ impl Client {
     }
 
     fn floors(&self, locks: &Locks) -> Vec<Option<larder_lock::FencingToken>> {
-        locks
-            .iter()
-            .map(|lock| self.world.checker.floor(lock.key()))
-            .collect()
+        locks.iter().map(|lock| self.world.checker.floor(lock)).collect()
     }
 
     fn believe(
@@ -133,7 +134,7 @@ impl Client {
         floors: &[Option<larder_lock::FencingToken>],
     ) -> Vec<Belief> {
         let begin =
-            |(lock, floor): (&Lock, &_)| Belief::begin(&self.world, &self.process, lock.key(), lease, *floor);
+            |(lock, floor): (&Lock, &_)| Belief::begin(&self.world, &self.process, lock, lease, *floor);
         locks.iter().zip(floors).map(begin).collect()
     }
 
@@ -154,17 +155,24 @@ impl Client {
         }
     }
 
-    /// Reads and writes back. The write was sent while the lock was held, and takes its time to come.
+    /// Reads and writes back, or reads twice where the lock is shared. The write was sent while the lock was held, and takes its time to come.
     async fn increment(&self, beliefs: &[Belief]) {
         let chance = &self.world.chance;
-        let seen: Vec<_> = beliefs.iter().map(Belief::read).collect();
+        let (shared, alone): (Vec<_>, Vec<_>) = beliefs
+            .iter()
+            .partition(|belief| belief.mode() == LockMode::Shared);
+        let looked_at: Vec<_> = shared.iter().map(|belief| belief.look()).collect();
+        let seen: Vec<_> = alone.iter().map(|belief| belief.read()).collect();
         let longest = if chance.strikes(50) {
             self.weather.ttl
         } else {
             self.weather.ttl / 50
         };
         sleep(chance.between(Duration::ZERO, longest)).await;
-        for (belief, seen) in beliefs.iter().zip(seen) {
+        for (belief, value) in shared.into_iter().zip(looked_at) {
+            belief.look_again(value);
+        }
+        for (belief, seen) in alone.into_iter().zip(seen) {
             if let Some(seen) = seen {
                 belief.write(seen);
             }

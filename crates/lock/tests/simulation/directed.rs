@@ -10,7 +10,7 @@ use crate::checker::{Belief, Tally};
 use crate::process::Process;
 use crate::world::{Network, World};
 
-const TTL: Duration = Duration::from_secs(1);
+pub(crate) const TTL: Duration = Duration::from_secs(1);
 
 /// What a node is waited for with that time to live, by default.
 const PATIENCE: Duration = Duration::from_millis(20);
@@ -40,9 +40,19 @@ async fn try_once(
     process: &Process,
     options: LockOptions,
 ) -> Option<(LockGuard, Belief)> {
-    let floor = world.checker.floor(name().key());
-    let guard = process.locker.acquire(name(), options).await.ok()?;
-    let belief = Belief::begin(world, process, name().key(), &guard.lease(), floor);
+    try_for(world, process, name(), options).await
+}
+
+/// Acquires `lock`, and believes in it from then on.
+pub(crate) async fn try_for(
+    world: &Arc<World>,
+    process: &Process,
+    lock: Lock,
+    options: LockOptions,
+) -> Option<(LockGuard, Belief)> {
+    let floor = world.checker.floor(&lock);
+    let guard = process.locker.acquire(lock.clone(), options).await.ok()?;
+    let belief = Belief::begin(world, process, &lock, &guard.lease(), floor);
     Some((guard, belief))
 }
 
@@ -86,7 +96,7 @@ pub(crate) async fn extension_by_two_of_five() {
     cut(&world, &one, &[3, 4], TTL * 4);
     let siege = besiege(&world, &other, TTL * 3);
     let work = one.locker.with_lock(name(), plain(), async |lease| {
-        let belief = Belief::begin(&world, &one, name().key(), &lease, None);
+        let belief = Belief::begin(&world, &one, &name(), &lease, None);
         cut(&world, &one, &[2], TTL * 4);
         let promised = Instant::now() + lease.remaining();
         let _ = lease.lost().await;
@@ -104,7 +114,7 @@ pub(crate) async fn extension_by_two_of_five() {
         "ran after loss: {}",
         outcome.as_str()
     );
-    assert!(world.checker.floor(name().key()).is_some());
+    assert!(world.checker.floor(&name()).is_some());
 }
 
 /// All servers' clocks are as fast as is allowed, and another tries all the time.

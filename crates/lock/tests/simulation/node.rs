@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use larder_lock::{
-    Acquire, Extend, Extension, LockNode, NodeError, NodeErrorKind, NodeFuture, Release, Removal,
+    Acquire, Extend, Extension, LockMode, LockNode, NodeError, NodeErrorKind, NodeFuture, Release, Removal,
     Subscription, Vote,
 };
 use tokio::sync::oneshot;
@@ -178,9 +178,12 @@ impl LockNode for SimNode {
     fn acquire<'a>(&'a self, request: &'a Acquire) -> NodeFuture<'a, Vote> {
         let request = request.clone();
         self.call(move |node, server, now| {
-            let before = server.table.holder(&request.key, now);
+            let together = |mode| mode == LockMode::Shared && request.mode == LockMode::Shared;
+            let mut before = server.table.votes(&request.key, now);
+            let others = before.any(|(holder, mode, _)| holder != request.owner && !together(mode));
+            drop(before);
             let vote = server.table.acquire(&request, now);
-            if vote == Vote::Granted && before.is_some_and(|(holder, _)| holder != request.owner) {
+            if vote == Vote::Granted && others {
                 node.world
                     .checker
                     .violation(format!("taken away: the vote of {}", node.name));
@@ -192,9 +195,10 @@ impl LockNode for SimNode {
     fn extend<'a>(&'a self, request: &'a Extend) -> NodeFuture<'a, Extension> {
         let request = request.clone();
         self.call(move |node, server, now| {
-            let before = server.table.holder(&request.key, now);
+            let mut before = server.table.votes(&request.key, now);
+            let holds = before.any(|(holder, ..)| holder == request.owner);
+            drop(before);
             let extension = server.table.extend(&request, now);
-            let holds = before.is_some_and(|(holder, _)| holder == request.owner);
             if extension == Extension::Extended && !holds {
                 let what = format!("extended for another: the vote of {}", node.name);
                 node.world.checker.violation(what);
@@ -207,7 +211,8 @@ impl LockNode for SimNode {
         let request = request.clone();
         self.call(move |node, server, now| {
             let removal = server.table.release(&request, now);
-            if removal == Removal::Removed && request.wake {
+            let is_free = server.table.holder(&request.key, now).is_none();
+            if removal == Removal::Removed && is_free && request.wake {
                 node.ring(server, &request.key);
             }
             removal

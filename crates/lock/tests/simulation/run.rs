@@ -16,7 +16,7 @@ use crate::weather::Weather;
 use crate::world::{World, lock};
 
 /// How long a run lasts, in its own time.
-const LENGTH: Duration = Duration::from_secs(8);
+const LENGTH: Duration = Duration::from_secs(6);
 
 /// How much a server's clock may be off, either way: less than the allowance for drift.
 const RATE_ERROR: f64 = 0.009;

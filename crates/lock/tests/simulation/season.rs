@@ -73,6 +73,7 @@ impl Season {
     fn add(&mut self, tally: &Tally, faults: &BTreeMap<&'static str, u64>) {
         self.seeds += 1;
         self.tally.holds += tally.holds;
+        self.tally.shared += tally.shared;
         self.tally.losses += tally.losses;
         self.tally.increments += tally.increments;
         self.tally.refused += tally.refused;
@@ -87,6 +88,7 @@ impl fmt::Display for Season {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Tally {
             holds,
+            shared,
             losses,
             increments,
             refused,
@@ -95,7 +97,7 @@ impl fmt::Display for Season {
         } = self.tally;
         writeln!(
             f,
-            "{} seeds in {:.1?}: {holds} holds checked, {losses} of them lost; {increments} increments, {refused} turned \
+            "{} seeds in {:.1?}: {holds} holds checked, {shared} beside others who shared the lock, {losses} of them lost; {increments} increments, {refused} turned \
              away by the fence, {lost_bare} lost where there is no fence",
             self.seeds, self.took
         )?;

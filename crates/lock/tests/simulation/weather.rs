@@ -13,6 +13,8 @@ pub(crate) struct Weather {
     /// How many tasks of each process want locks.
     pub(crate) tasks: usize,
     pub(crate) locks: usize,
+    /// How many in a thousand want a lock only together with others.
+    pub(crate) shared: usize,
     pub(crate) ttl: Duration,
     pub(crate) patience: Option<Duration>,
     /// How long a server that was seen empty does not vote.
@@ -47,6 +49,7 @@ impl Weather {
             processes: 3 + chance.below(2),
             tasks: 1 + chance.below(2),
             locks: 1 + chance.below(2),
+            shared: chance.one_of(&[0, 0, 400]),
             ttl,
             patience: chance
                 .one_of(&[None, Some(ttl / 10), Some(ttl / 4)])

@@ -6,6 +6,9 @@
     reason = "helpers of tests; each suite uses a part of them"
 )]
 
+#[cfg(all(unix, feature = "redis"))]
+pub mod servers;
+
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
