@@ -162,6 +162,9 @@ const fn precedes(seconds: u64, since: Timestamp) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory::MemoryRecords;
+    use crate::replay::Signer;
+    use larder_store::FakeClock;
 
     const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
     const WINDOW: Duration = Duration::from_secs(300);
@@ -195,5 +198,38 @@ mod tests {
             1_700_000_000,
             Timestamp::from_millis(NOW.as_millis() + 1000)
         ));
+    }
+
+    #[tokio::test]
+    async fn a_nonce_is_of_one_key() {
+        let fake = FakeClock::new();
+        let records = MemoryRecords::with_clock(1 << 20, fake.clock());
+        let keys = ["k1", "k2"].map(|id| SigningKey::new(id, &[7; 32]).unwrap());
+        let verifier = Verifier {
+            records: Arc::new(records),
+            keys: SigningKeys::from_iter(keys.clone()),
+            clock: fake.clock(),
+            window: WINDOW,
+            max_body: 0,
+            store_timeout: WINDOW,
+            host: None,
+        };
+        let now = fake.clock().now().as_millis() / 1000;
+        let (mut parts, ()) = http::Request::new(()).into_parts();
+        for (key, first) in keys.iter().zip([true, true]).chain([(&keys[0], false)]) {
+            let signer = Signer::new(key.clone());
+            let nonce = "0123456789abcdef".to_owned();
+            let (method, uri) = (parts.method.clone(), parts.uri.clone());
+            parts.headers.clear();
+            let signature = signer
+                .signature(&method, &uri, &parts.headers, b"", now, nonce)
+                .unwrap();
+            for (name, value) in signature.lines() {
+                parts.headers.insert(name, value.parse().unwrap());
+            }
+            let head = verifier.head(&parts).unwrap();
+            let passed = verifier.whole(&head, &parts, b"").await;
+            assert_eq!(passed.is_ok(), first, "{passed:?}");
+        }
     }
 }
