@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+
 use crate::error::{RecordsError, RecordsErrorKind};
 use crate::records::{Claim, Claimed, Record, Release};
 use crate::shared::Shared;
@@ -20,6 +22,8 @@ pub(crate) enum Attempt {
 /// A key that is claimed, and whose operation has not begun: dropped, it frees the key.
 pub(crate) struct Held {
     shared: Arc<Shared>,
+    /// Where the claim was made: it may be dropped anywhere.
+    runtime: Handle,
     /// `None` once the operation began.
     claim: Option<(Claim, Permit)>,
 }
@@ -43,6 +47,7 @@ pub(crate) async fn claim(
         match shared.ask(shared.records.claim(&claim)).await {
             Ok(Claimed::Granted) => Ok(Attempt::Granted(Held {
                 shared,
+                runtime: Handle::current(),
                 claim: Some((claim, permit)),
             })),
             Ok(Claimed::Found(record)) => Ok(Attempt::Found(record)),
@@ -86,7 +91,8 @@ impl Drop for Held {
     fn drop(&mut self) {
         if let Some((claim, permit)) = self.claim.take() {
             let shared = Arc::clone(&self.shared);
-            self.shared.tasks.spawn_late(undo(shared, claim, false, permit));
+            let undo = undo(shared, claim, false, permit);
+            self.shared.tasks.spawn_on(undo, &self.runtime);
         }
     }
 }

@@ -189,7 +189,8 @@ impl Patience {
     fn new(while_running: WhileRunning) -> Self {
         let end = match while_running {
             WhileRunning::Refuse => None,
-            WhileRunning::Wait(time) => Some(Instant::now() + time),
+            // One who would wait for ever looks for a year.
+            WhileRunning::Wait(time) => Some(Instant::now() + time.min(Duration::from_secs(365 * 24 * 3600))),
         };
         Self { end, pause: PAUSES.0 }
     }

@@ -20,10 +20,14 @@ const MAX_RUNNING: usize = 1024;
 /// The most that a response may be, so that every store takes it.
 const LARGEST_RESPONSE: usize = 32 << 20;
 
+/// The longest retention, which every store can reckon with.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+
 /// Runs the handler once for each `Idempotency-Key`, and answers retries with its response.
 ///
 /// The handler runs in a task of its own and is not dropped when the client goes away: its retry gets the answer. The layer
-/// and its clones own these tasks; [`shutdown`](Self::shutdown) waits for them.
+/// and its clones own these tasks; [`shutdown`](Self::shutdown) waits for them. Until the body has come nothing is begun: how
+/// long a client may take to send it is for the server, or a timeout outside.
 ///
 /// Lay it inside of authentication and rate limits, whose refusals are then not kept, and outside of everything that
 /// belongs to the operation. Compression goes outside: a response of unknown length cannot be kept. Set what you need
@@ -97,12 +101,12 @@ impl IdempotencyLayer {
     /// For how long a result answers retries. 24 h by default. Retries that come later run again.
     ///
     /// # Panics
-    /// If it is shorter than the [`lease`](Self::lease).
+    /// If it is shorter than the [`lease`](Self::lease), or longer than 366 days.
     #[track_caller]
     pub fn retention(self, retention: Duration) -> Self {
         assert!(
-            retention >= self.policy.lease,
-            "a retention of {retention:?} is shorter than the lease"
+            retention >= self.policy.lease && retention <= LONGEST,
+            "the retention of results is from the lease to 366 days, not {retention:?}"
         );
         self.with(|policy| policy.retention = retention)
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use larder_lock::{FencingToken, Owner};
@@ -47,6 +48,33 @@ pub trait Records: fmt::Debug + Send + Sync + 'static {
 
     /// Spends a nonce, of which one call alone is told that it was fresh.
     fn spend<'a>(&'a self, spend: &'a Spend) -> RecordsFuture<'a, Spent>;
+}
+
+/// So that which records are used can be decided when the program starts.
+impl<R: Records + ?Sized> Records for Arc<R> {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+
+    fn claim<'a>(&'a self, claim: &'a Claim) -> RecordsFuture<'a, Claimed> {
+        (**self).claim(claim)
+    }
+
+    fn renew<'a>(&'a self, renewal: &'a Renewal) -> RecordsFuture<'a, Hold> {
+        (**self).renew(renewal)
+    }
+
+    fn finish<'a>(&'a self, finish: &'a Finish) -> RecordsFuture<'a, Hold> {
+        (**self).finish(finish)
+    }
+
+    fn release<'a>(&'a self, release: &'a Release) -> RecordsFuture<'a, Hold> {
+        (**self).release(release)
+    }
+
+    fn spend<'a>(&'a self, spend: &'a Spend) -> RecordsFuture<'a, Spent> {
+        (**self).spend(spend)
+    }
 }
 
 /// A digest of 32 bytes that stands for a value.

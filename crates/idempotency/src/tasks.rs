@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -49,11 +50,9 @@ impl Tasks {
         self.tracker.spawn(work)
     }
 
-    /// The same in a destructor, which may run where there is no runtime any more.
-    pub(crate) fn spawn_late(&self, work: impl Future<Output = ()> + Send + 'static) {
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            drop(self.tracker.spawn_on(work, &runtime));
-        }
+    /// The same on a runtime of one's choice; nothing happens if that has ended.
+    pub(crate) fn spawn_on(&self, work: impl Future<Output = ()> + Send + 'static, runtime: &Handle) {
+        drop(self.tracker.spawn_on(work, runtime));
     }
 
     /// Ends when the tasks are told to stop.

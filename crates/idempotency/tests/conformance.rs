@@ -263,6 +263,7 @@ async fn suite(records: &dyn Records) {
 #[tokio::test]
 async fn records_in_memory() {
     suite(&support::memory()).await;
+    suite(&std::sync::Arc::new(support::memory())).await;
 }
 
 #[cfg(all(unix, feature = "redis"))]

@@ -558,5 +558,6 @@ fn settings_that_cannot_be_are_refused_at_once() {
     drop(refused(|layer| layer.lease(Duration::from_millis(1))));
     drop(refused(|layer| layer.lease(Duration::from_secs(48 * 3600))));
     drop(refused(|layer| layer.retention(Duration::from_secs(1))));
+    drop(refused(|layer| layer.retention(Duration::MAX)));
     drop(refused(|layer| layer.max_response_body(1 << 30)));
 }

@@ -156,6 +156,23 @@ async fn a_result_is_written_down_when_the_server_is_back() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_full_begins_nothing() {
+    let server = RedisServer::start();
+    let shop = Shop::open();
+    let app = shop.behind(&IdempotencyLayer::shared_by_all(
+        RedisRecords::connect(server.url()).await.unwrap(),
+    ));
+    ask(&app, post("before", "")).await;
+    server.cli(&["CONFIG", "SET", "maxmemory", "1"]);
+    assert_eq!(ask(&app, post("k", "")).await.problem, Some(Problem::Unavailable));
+    // What is there is told all the same.
+    assert!(ask(&app, post("before", "")).await.replayed());
+    server.cli(&["CONFIG", "SET", "maxmemory", "0"]);
+    soon(async { while ask(&app, post("k", "")).await.outcome != Some(Outcome::First) {} }).await;
+    assert_eq!(shop.runs(), 2);
+}
+
+#[tokio::test]
 async fn a_server_that_evicts_is_refused() {
     let server = RedisServer::builder()
         .arg("--maxmemory-policy")

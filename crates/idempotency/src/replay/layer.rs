@@ -44,7 +44,15 @@ impl ReplayProtectionLayer {
 
     /// How far the time of a signature may be from the server's, before or after. 300 s by default. A nonce is remembered for
     /// twice as long, and a minute for clocks of instances that differ.
-    pub const fn window(mut self, window: Duration) -> Self {
+    ///
+    /// # Panics
+    /// If it is below a second, or above a day.
+    #[track_caller]
+    pub fn window(mut self, window: Duration) -> Self {
+        assert!(
+            (Duration::from_secs(1)..=Duration::from_secs(24 * 3600)).contains(&window),
+            "the window of signatures is from a second to a day, not {window:?}"
+        );
         self.verifier.window = window;
         self
     }

@@ -129,7 +129,7 @@ impl Verifier {
         let nonce = digest::Parts::of("larder replay nonce 1")
             .with(signature.key_id.as_bytes())
             .with(signature.nonce.as_bytes());
-        let retention = self.window * 2 + MARGIN;
+        let retention = self.window.saturating_mul(2).saturating_add(MARGIN);
         let spend = Spend::new(RecordKey::from_bytes(nonce.end()), retention, self.clock.now());
         let spent = ask(&*self.records, self.store_timeout, self.records.spend(&spend))
             .await
