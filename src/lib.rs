@@ -37,6 +37,8 @@
 //! - [`Store`] is the contract of what keeps entries; [`MemoryStore`] keeps them in this process.
 //! - [`Clock`] tells the time, and [`FakeClock`] the time that a test wants. See [testing](guide::testing).
 //! - [`Config`] is what the environment says. See [configuration](guide::configuration).
+//! - [`idempotency`] has the layers for operations that must not run twice: `Idempotency-Key`, and signed requests. See
+//!   [its page](guide::idempotency).
 //! - [`etag`] has entity tags, conditions and ranges by themselves: pure functions over headers.
 //!
 //! Which requests share an entry is told in [keys](guide::keys), how long one is of use in
@@ -51,6 +53,8 @@
 //! | Feature | Default | Adds |
 //! |---|---|---|
 //! | `axum` | on | [`from_extractor`], [`CacheHints`] as a part of axum's responses, [`Error`] as one, and the URI that the client sent where a router is nested (`OriginalUri`) |
+//! | `idempotency` | off | [`idempotency`]: one run per `Idempotency-Key`, and signed requests that are accepted once |
+//! | `redis` | off | with `idempotency`: its records on Redis, `RedisRecords` |
 //!
 //! Without it the layers serve any tower service over `http` types. What waits (for another's handler, for a store,
 //! in the background) runs on tokio, with its timer.
@@ -71,6 +75,8 @@ pub use larder_cache_layer::{
     Scope, Shared, Switch, UncacheableReason, UnkeyedHeaders, Verdict,
 };
 pub use larder_etag as etag;
+#[cfg(feature = "idempotency")]
+pub use larder_idempotency as idempotency;
 pub use larder_store as store;
 pub use larder_store::{Clock, FakeClock, MemoryStore, Size, Store, Tag, Timestamp};
 

@@ -11,6 +11,7 @@
 //! | [`layers`] | where does the cache go among sessions, CORS, compression, tracing and timeouts? |
 //! | [`testing`] | how is a cached service tested without sleeping? |
 //! | [`gateway`] | how is Larder a shared cache in front of any origin, by RFC 9111? |
+//! | [`idempotency`] | how does an operation run once, however often it is asked for? (feature `idempotency`) |
 //! | [`configuration`] | which variables of the environment count? |
 //! | [`metrics`] | which metrics are there, and what do they mean? |
 
@@ -18,6 +19,8 @@ pub mod answers;
 pub mod configuration;
 pub mod freshness;
 pub mod gateway;
+#[cfg(feature = "idempotency")]
+pub mod idempotency;
 pub mod identity;
 pub mod invalidation;
 pub mod keys;

@@ -162,6 +162,26 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         test: "simulation",
         name: "lock_watchdog_stops",
     },
+    Mutant {
+        package: "larder-idempotency",
+        test: "promises",
+        name: "idempotency_any_payload",
+    },
+    Mutant {
+        package: "larder-idempotency",
+        test: "promises",
+        name: "idempotency_lost_is_free",
+    },
+    Mutant {
+        package: "larder-idempotency",
+        test: "promises",
+        name: "replay_any_signature",
+    },
+    Mutant {
+        package: "larder-idempotency",
+        test: "promises",
+        name: "replay_nonce_unspent",
+    },
 ];
 
 /// Conditions, and the suite that passes under each as it is.
