@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use larder_invalidation::ActionError;
 use larder_store::StoreError;
 
 /// Something that Larder was asked for, and could not do.
@@ -9,7 +10,7 @@ use larder_store::StoreError;
 pub struct Error {
     kind: ErrorKind,
     message: String,
-    source: Option<StoreError>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 /// What kind of failure an [`Error`] is.
@@ -20,6 +21,8 @@ pub enum ErrorKind {
     Config,
     /// The store failed.
     Store,
+    /// An action is unknown, or a parameter of it has no value or a bad one. Nothing was forgotten.
+    Action,
 }
 
 impl Error {
@@ -45,7 +48,17 @@ impl From<StoreError> for Error {
         Self {
             kind: ErrorKind::Store,
             message: message.to_owned(),
-            source: Some(source),
+            source: Some(source.into()),
+        }
+    }
+}
+
+impl From<ActionError> for Error {
+    fn from(source: ActionError) -> Self {
+        Self {
+            kind: ErrorKind::Action,
+            message: "nothing was forgotten".to_owned(),
+            source: Some(source.into()),
         }
     }
 }
@@ -64,7 +77,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.source
             .as_ref()
-            .map(|source| source as &(dyn std::error::Error + 'static))
+            .map(|source| &**source as &(dyn std::error::Error + 'static))
     }
 }
 

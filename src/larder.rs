@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_cache_layer::{CacheLayer, Engine, Identify, Limits, PerIdentity, PresetTtls, Profile, Switch};
-use larder_store::{Clock, MemoryStore, Size, Store, Strength, Tag};
+use larder_invalidation::{Actions, Invalidator, JournalLimits};
+use larder_store::{Clock, MemoryStore, Size, Store};
 
 use crate::config::Config;
 use crate::error::Error;
+use crate::forgets::Forgets;
 
 /// A cache and everything that belongs to it; cheap to clone.
 ///
@@ -26,6 +28,7 @@ use crate::error::Error;
 #[derive(Debug, Clone)]
 pub struct Larder {
     engine: Engine,
+    invalidator: Invalidator,
 }
 
 impl Larder {
@@ -66,7 +69,17 @@ impl Larder {
             clock: Clock::system(),
             limits: Limits::default(),
             ttls: PresetTtls::new(),
+            actions: Actions::new(),
+            journal: JournalLimits::default(),
         }
+    }
+
+    /// The same cache with these actions, in place of others: for those that were not made by a
+    /// [builder](Self::builder). Handles and layers that were there before keep theirs.
+    #[must_use]
+    pub fn with_actions(mut self, actions: Actions) -> Self {
+        self.invalidator = self.invalidator.with_actions(actions);
+        self
     }
 
     /// What many ask for and what changes often: shared by all, fresh for 5 min. See
@@ -137,95 +150,6 @@ impl Larder {
         self.engine.gateway_cache(name, profile)
     }
 
-    /// Forgets all entries that carry `tag`. Complete when it returns: no request that arrives later, here, is answered
-    /// with what was made before.
-    ///
-    /// The cost is the same for one entry as for a million, and nothing is left behind where there was none.
-    ///
-    /// # Errors
-    /// When the store failed: it is unknown whether the entries were forgotten.
-    pub async fn invalidate_tag(&self, tag: impl Into<Tag>) -> Result<Invalidated, Error> {
-        self.forget(&[tag.into()]).await
-    }
-
-    /// Forgets all entries that carry one of `tags`: as [`invalidate_tag`](Self::invalidate_tag).
-    ///
-    /// # Errors
-    /// When the store failed: it is unknown which entries were forgotten.
-    pub async fn invalidate_tags<T: Into<Tag>>(
-        &self,
-        tags: impl IntoIterator<Item = T>,
-    ) -> Result<Invalidated, Error> {
-        let tags: Vec<Tag> = tags.into_iter().map(Into::into).collect();
-        self.forget(&tags).await
-    }
-
-    /// Forgets all entries whose path is `prefix` or lies below it, by whole segments: `/teams` reaches `/teams/7`, not
-    /// `/teamsters`. A prefix of more than eight segments is widened to eight.
-    ///
-    /// # Errors
-    /// When the store failed: it is unknown whether the entries were forgotten.
-    pub async fn invalidate_prefix(&self, prefix: &str) -> Result<Invalidated, Error> {
-        self.forget(&[Tag::path(prefix)]).await
-    }
-
-    /// Forgets all entries of this path and query, of every host, header and identity. The order of the parameters does
-    /// not matter. Those that a [layer ignores](CacheLayer::ignore_query) are left out here too, or the entry is not found.
-    ///
-    /// ```
-    /// use axum::{Router, body::Body, routing::get};
-    /// use http::Request;
-    /// use larder::Larder;
-    /// use tower::ServiceExt;
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), larder::Error> {
-    /// let larder = Larder::in_memory(1 << 20);
-    /// let layer = larder.public_cache("products").ignore_query(["utm_source"]);
-    /// let app: Router = Router::new().route("/products", get(|| async { "jam" }).layer(layer));
-    /// let ask = |uri: &'static str| {
-    ///     let asked = app.clone().oneshot(Request::get(uri).body(Body::empty()).unwrap());
-    ///     async { asked.await.unwrap().headers()["x-cache"].clone() }
-    /// };
-    ///
-    /// assert_eq!(ask("/products?utm_source=mail&b=2&a=1").await, "MISS");
-    /// assert_eq!(ask("/products?a=1&b=2").await, "HIT");
-    /// larder.invalidate_uri("/products?a=1&b=2").await?;
-    /// assert_eq!(ask("/products?a=1&b=2").await, "MISS");
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    /// When the store failed: it is unknown whether the entries were forgotten.
-    pub async fn invalidate_uri(&self, path_and_query: &str) -> Result<Invalidated, Error> {
-        // What answers it may have been made for another query of its path (`No-Vary-Search`).
-        let path = path_and_query.split('?').next().unwrap_or_default();
-        self.forget(&[Tag::uri(path_and_query), Tag::all_searches(path)])
-            .await
-    }
-
-    /// Forgets all entries of one identity: after a logout, or a change of role.
-    ///
-    /// # Errors
-    /// When the store failed: it is unknown whether the entries were forgotten.
-    pub async fn invalidate_identity(&self, id: &str) -> Result<Invalidated, Error> {
-        self.forget(&[Tag::identity(id)]).await
-    }
-
-    /// Forgets all entries.
-    ///
-    /// # Errors
-    /// When the store failed: it is unknown whether the entries were forgotten.
-    pub async fn invalidate_all(&self) -> Result<Invalidated, Error> {
-        let done = self.engine.forget_everything(Strength::Hard).await?;
-        Ok(Invalidated { known: done.known })
-    }
-
-    async fn forget(&self, tags: &[Tag]) -> Result<Invalidated, Error> {
-        let done = self.engine.forget(tags, Strength::Hard).await?;
-        Ok(Invalidated { known: done.known })
-    }
-
     /// Switches all layers on or off; off, every request goes to its handler. What is kept stays, and invalidations are
     /// carried out meanwhile.
     pub fn set_enabled(&self, enabled: bool) {
@@ -244,22 +168,35 @@ impl Larder {
         self.engine.size()
     }
 
-    /// Waits until no background fill is under way. The wait is as long as the fills are: each ends after its layer's
-    /// [`background_timeout`](CacheLayer::background_timeout).
+    /// Waits until no background fill and no invalidation that nobody waits for is under way. The wait is as long as the
+    /// fills are: each ends after its layer's [`background_timeout`](CacheLayer::background_timeout). Retries of what
+    /// failed are not waited for.
     pub async fn idle(&self) {
         self.engine.idle().await;
+        self.invalidator.idle().await;
     }
 
-    /// Ends background work: starts no more, waits up to `deadline` for what is under way, then stops it. Answers
-    /// whether all of it came to its own end. The layers go on answering, without background fills.
+    /// Ends background work: starts no more, waits up to `deadline` for what is under way and for invalidations that
+    /// failed to be made up for, then stops it. Answers whether all of it came to its own end. The layers go on answering,
+    /// without background fills.
     pub async fn shutdown(&self, deadline: Duration) -> bool {
-        self.engine.shutdown(deadline).await
+        let (fills, invalidations) = tokio::join!(
+            self.engine.shutdown(deadline),
+            self.invalidator.shutdown(deadline)
+        );
+        fills && invalidations
     }
 
     /// The core, for those who write layers of their own.
     #[must_use]
     pub const fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// What runs invalidations, for those who write layers of their own.
+    #[must_use]
+    pub const fn invalidator(&self) -> &Invalidator {
+        &self.invalidator
     }
 }
 
@@ -271,6 +208,8 @@ pub struct Builder {
     clock: Clock,
     limits: Limits,
     ttls: PresetTtls,
+    actions: Actions,
+    journal: JournalLimits,
 }
 
 impl Builder {
@@ -292,19 +231,23 @@ impl Builder {
         self
     }
 
+    /// The actions that say what an event makes stale; by default none.
+    pub fn actions(mut self, actions: Actions) -> Self {
+        self.actions = actions;
+        self
+    }
+
+    /// The bounds of the journal of failed invalidations; see [`JournalLimits`] for the defaults.
+    pub fn journal(mut self, limits: JournalLimits) -> Self {
+        self.journal = limits;
+        self
+    }
+
     /// The cache.
     #[must_use]
     pub fn build(self) -> Larder {
-        Larder {
-            engine: Engine::new(self.store, self.clock, self.limits, self.ttls),
-        }
+        let engine = Engine::new(self.store, self.clock, self.limits, self.ttls);
+        let invalidator = Invalidator::new(Forgets(engine.clone()), self.journal).with_actions(self.actions);
+        Larder { engine, invalidator }
     }
-}
-
-/// What an invalidation did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Invalidated {
-    /// How many of the tags named were carried by an entry.
-    pub known: usize,
 }

@@ -31,6 +31,8 @@
 //! - [`Identify`] verifies who asks, for [`user_cache`](Larder::user_cache); [`from_extractor`] makes one of an axum
 //!   extractor. See [identity](guide::identity).
 //! - [`Tag`] is a name under which entries are forgotten. See [invalidation](guide::invalidation).
+//! - [`Actions`] say what an event makes stale; [`InvalidateLayer`] runs them for routes that change something. See
+//!   [actions](guide::actions).
 //! - [`CacheHints`] is what a handler says of its own response: a lifetime, tags, or that it must not be kept.
 //! - [`Outcome`] is what became of a request, with [`MissReason`], [`BypassReason`] and [`UncacheableReason`] for why.
 //!   Every answer says it: see [answers](guide::answers).
@@ -52,8 +54,10 @@
 //!
 //! | Feature | Default | Adds |
 //! |---|---|---|
-//! | `axum` | on | [`from_extractor`], [`CacheHints`] as a part of axum's responses, [`Error`] as one, and the URI that the client sent where a router is nested (`OriginalUri`) |
+//! | `axum` | on | [`from_extractor`], [`CacheHints`] and [`Parameters`] as parts of axum's responses, [`Error`] as one, [`RoutesWithLayers`], path parameters as placeholders, and the URI that the client sent where a router is nested (`OriginalUri`) |
+//! | `macros` | on | `#[derive(Action)]` and `#[derive(Tag)]` |
 //! | `idempotency` | off | [`idempotency`]: one run per `Idempotency-Key`, and signed requests that are accepted once |
+//! | `json`, `toml` | off | [`Actions`] from files |
 //! | `redis` | off | with `idempotency`: its records on Redis, `RedisRecords` |
 //!
 //! Without it the layers serve any tower service over `http` types. What waits (for another's handler, for a store,
@@ -61,12 +65,20 @@
 
 mod config;
 mod error;
+mod forgets;
+mod forgetting;
 pub mod guide;
+mod identified;
+mod invalidation;
 mod larder;
+#[cfg(feature = "axum")]
+mod routes;
 
 pub use config::Config;
 pub use error::{Error, ErrorKind};
-pub use larder::{Builder, Invalidated, Larder};
+pub use identified::identified_by;
+pub use invalidation::{Invalidated, Invalidation};
+pub use larder::{Builder, Larder};
 #[cfg(feature = "axum")]
 pub use larder_cache_layer::from_extractor;
 pub use larder_cache_layer::{
@@ -77,8 +89,16 @@ pub use larder_cache_layer::{
 pub use larder_etag as etag;
 #[cfg(feature = "idempotency")]
 pub use larder_idempotency as idempotency;
+pub use larder_invalidation::{
+    Action, ActionError, ActionErrorKind, ActionRule, Actions, Coverage, InvalidateLayer, Invalidator,
+    JournalLimits, ParameterSource, Parameters, query,
+};
+#[cfg(feature = "macros")]
+pub use larder_macros::{Action, Tag};
 pub use larder_store as store;
-pub use larder_store::{Clock, FakeClock, MemoryStore, Size, Store, Tag, Timestamp};
+pub use larder_store::{Clock, FakeClock, MemoryStore, Size, Store, Tag, TagTemplate, Timestamp};
+#[cfg(feature = "axum")]
+pub use routes::RoutesWithLayers;
 
 /// The example of the README, compiled.
 #[cfg(doctest)]

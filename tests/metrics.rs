@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use axum::body::Body;
 use http::{Request, Response};
-use larder::{CacheLayer, Identity, Larder, MemoryStore, Profile, Tag};
+use larder::{ActionRule, Actions, CacheLayer, Identity, InvalidateLayer, Larder, MemoryStore, Profile};
 use larder_testkit::{Call, FailingStore, Mode};
 use metrics_util::MetricKind;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use support_flows::*;
+use tower::ServiceExt;
+use tower_layer::Layer;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -73,6 +75,7 @@ const UNCACHEABLE: &[&str] = &[
     "validator",
     "head",
     "hint",
+    "unresolved_tag",
     "stamp",
     "store_error",
 ];
@@ -203,11 +206,12 @@ const DECLARED: &[Declared] = &[
         "larder_invalidations_total",
         &[
             ("kind", &["tag", "prefix", "key", "all"]),
-            ("source", &["api"]),
+            ("source", &["api", "action", "http_method", "replay"]),
             ("mode", &["hard", "soft"]),
-            ("result", &["ok", "error"]),
+            ("result", &["ok", "error", "unresolved"]),
         ],
     ),
+    Declared(Gauge, "larder_invalidations_pending", &[]),
     Declared(
         Histogram,
         "larder_invalidation_duration_seconds",
@@ -411,11 +415,28 @@ impl Drive {
             .unwrap();
         self.larder.invalidate_identity("secret-user").await.unwrap();
         self.larder.invalidate_all().await.unwrap();
-        let soft = [Tag::new("secret-tag")];
-        let engine = self.larder.engine();
-        engine.forget(&soft, larder::store::Strength::Soft).await.unwrap();
+        self.larder.invalidate_tag("secret-tag").soft().await.unwrap();
         self.store.set(Call::Forget, Mode::Error);
         self.larder.invalidate_tag("secret-tag").await.unwrap_err();
+        self.store.set(Call::Forget, Mode::Ok);
+    }
+
+    /// Requests that change something, in front of a store that fails once.
+    async fn mutations(&mut self) {
+        let action = ActionRule::new("secret.action").tag("secret:{user}");
+        let larder = self.larder.clone().with_actions(Actions::new().with(action));
+        let changes = |layer: InvalidateLayer| {
+            layer.layer(tower::service_fn(|_: Request<()>| async {
+                Ok::<_, std::convert::Infallible>(Response::new(()))
+            }))
+        };
+        let post = || Request::post("/secret-path").body(()).unwrap();
+        let unresolved = changes(larder.invalidates("secret.action"));
+        unresolved.oneshot(post()).await.unwrap();
+        self.store.set(Call::Forget, Mode::Error);
+        changes(larder.invalidate_layer()).oneshot(post()).await.unwrap();
+        self.store.set(Call::Forget, Mode::Ok);
+        tokio::time::sleep(SECOND).await;
     }
 
     /// A store that fails, and one that is too small.
@@ -520,6 +541,7 @@ async fn drive() -> (Seen, usize) {
     drive.stale().await;
     drive.gateway().await;
     drive.invalidations().await;
+    drive.mutations().await;
     drive.stores().await;
     (seen_by(&snapshotter), drive.requests)
 }
@@ -536,9 +558,9 @@ async fn every_metric_is_counted_with_the_labels_that_it_declares() {
     for Declared(kind, name, labels) in DECLARED {
         let series = &seen[*name];
         let counted = series.iter().any(|(_, _, value)| *value > 0.0);
-        // What runs now is nothing, after all.
+        // What runs or waits now is nothing, after all.
         assert!(
-            counted || *name == "larder_cache_load_inflight",
+            counted || ["larder_cache_load_inflight", "larder_invalidations_pending"].contains(name),
             "{name} was never counted"
         );
         for (seen_kind, seen_labels, _) in series {
@@ -662,8 +684,17 @@ const PATHS: &[(&str, &str, &[&str])] = &[
         "kind",
         &["tag", "prefix", "key", "all"],
     ),
+    (
+        "larder_invalidations_total",
+        "source",
+        &["api", "action", "http_method", "replay"],
+    ),
     ("larder_invalidations_total", "mode", &["hard", "soft"]),
-    ("larder_invalidations_total", "result", &["ok", "error"]),
+    (
+        "larder_invalidations_total",
+        "result",
+        &["ok", "error", "unresolved"],
+    ),
 ];
 
 #[tokio::test(start_paused = true)]

@@ -96,6 +96,7 @@
 //! | `validator` | a 304 that names another validator than the one it was asked about (RFC 9111 §4.3.4) | mend the origin |
 //! | `head` | it answers a HEAD, and nothing that is stored could be updated by it | nothing |
 //! | `hint` | [`CacheHints::no_store`](crate::CacheHints::no_store) | nothing |
+//! | `unresolved_tag` | a placeholder in a tag of the layer has no value in the request; the log says which | declare the route [with its layer](crate::RoutesWithLayers), which finds it when the router is built |
 //! | `stamp` | one of its tags was forgotten while the handler ran | nothing: the next request fills it. If it is frequent, narrower tags |
 //! | `store_error` | the store failed | look at `larder_backend_errors_total` |
 //!

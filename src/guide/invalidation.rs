@@ -7,13 +7,18 @@
 //! | [`invalidate_prefix`](crate::Larder::invalidate_prefix) | the path and all below it, by whole segments |
 //! | [`invalidate_uri`](crate::Larder::invalidate_uri) | one path and query, in any order of its parameters, without those the layer ignores; for every host, header and identity |
 //! | [`invalidate_all`](crate::Larder::invalidate_all) | everything |
+//! | [`invalidate_for_action`](crate::Larder::invalidate_for_action), [`invalidate_for`](crate::Larder::invalidate_for) | what [an action](super::actions) makes stale |
+//!
+//! Each forgets *hard*: what was kept is not served again. With [`.soft()`](crate::Invalidation::soft) before `.await` it is
+//! served stale, within the `stale_while_revalidate` of its layer, while one background fill replaces it.
 //!
 //! Each costs the same for one entry as for a million, and forgetting what nobody cached leaves nothing behind.
 //! [`Tag::layer`](crate::Tag::layer) in `invalidate_tag` forgets what one layer kept.
 //!
 //! # Where tags come from
 //!
-//! From the layer, for all its entries; from the handler, for what only it knows; and without asking from the URI, the
+//! From the layer, for all its entries, or [with placeholders](super::actions#tags-with-placeholders) for each by its request;
+//! from the handler, for what only it knows; and without asking from the URI, the
 //! path, the identity and the layer's name.
 //!
 //! ```

@@ -20,7 +20,7 @@
 //! | `larder_cache_bytes_saved_total` | `cache`, `kind`: `hit`, `not_modified` | bytes of the bodies of hits; bytes of bodies that a 304 spared. A hit that is a 304 counts in both |
 //! | `larder_cache_conditional_total` | `cache`, `result`: `not_modified`, `modified` | requests with conditions that were answered from an entry |
 //! | `larder_backend_errors_total` | `backend`, `kind`: `timeout`, `io`, `protocol`, `unavailable` | failures of the store |
-//! | `larder_invalidations_total` | `kind`: `tag`, `prefix`, `key`, `all`; `source`: `api`; `mode`: `hard`, `soft`; `result`: `ok`, `error` | invalidations; by identity is `tag`, by URI is `key` |
+//! | `larder_invalidations_total` | `kind`: `tag`, `prefix`, `key`, `all`; `source`: `api`, `action`, `http_method`, `replay`; `mode`: `hard`, `soft`; `result`: `ok`, `error`, `unresolved` | invalidations; by identity is `tag`, by URI is `key`; `replay` is a retry of one that failed, and `unresolved` an [action](super::actions) on a route that had no value for a placeholder |
 //!
 //! # Gauges
 //!
@@ -28,6 +28,7 @@
 //! |---|---|---|
 //! | `larder_cache_load_inflight` | `cache` | handlers that run to fill an entry |
 //! | `larder_cache_entries`, `larder_cache_bytes`, `larder_cache_capacity_bytes` | `tier` | what the store holds, as of the last fill; [`size`](crate::Larder::size) is exact |
+//! | `larder_invalidations_pending` | | tags that could not be forgotten and are retried, as of the last change |
 //!
 //! # Histograms
 //!
@@ -49,7 +50,8 @@
 //!   route that is always bypassed is a mistake in the setup, and `bypass_total` says which.
 //! - **Memory**: `evictions_total` that grows with a low hit ratio means too little of it, or keys with too many values.
 //! - **Handlers that hold others up**: `coalesced_wait_seconds` with `result="timeout"`.
-//! - **Invalidations that failed**: any `invalidations_total{result="error"}`.
+//! - **Invalidations that failed**: any `invalidations_total{result="error"}` or `{result="unresolved"}`; and
+//!   `invalidations_pending` above 0.
 //!
 //! # Logs
 //!

@@ -6,6 +6,7 @@
 //! | [`keys`] | which requests share an entry? |
 //! | [`identity`] | how are one user's answers kept from another? |
 //! | [`invalidation`] | how are entries forgotten, and what is promised then? |
+//! | [`actions`] | how does an application say what happened, and leave it to the library what that makes stale? |
 //! | [`freshness`] | how long is an entry of use, and what happens at its end? |
 //! | [`answers`] | what do the headers say, and what is to be done about each reason? |
 //! | [`layers`] | where does the cache go among sessions, CORS, compression, tracing and timeouts? |
@@ -15,6 +16,7 @@
 //! | [`configuration`] | which variables of the environment count? |
 //! | [`metrics`] | which metrics are there, and what do they mean? |
 
+pub mod actions;
 pub mod answers;
 pub mod configuration;
 pub mod freshness;

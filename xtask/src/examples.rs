@@ -17,7 +17,7 @@ struct Example {
     package: &'static str,
     name: &'static str,
     kind: Kind,
-    /// What it is told beside `--listen ADDRESS:PORT`, which each takes.
+    /// What it is told beside `--listen ADDRESS:PORT`, which each takes. `TARGET` is the folder that cargo builds into.
     arguments: &'static [&'static str],
     path: &'static str,
     status: &'static str,
@@ -64,6 +64,14 @@ const EXAMPLES: &[Example] = &[
         path: "/",
         status: "502",
     },
+    Example {
+        package: "community",
+        name: "community",
+        kind: Kind::Binary,
+        arguments: &["--database", "TARGET/community.sqlite"],
+        path: "/api/v1/products/1",
+        status: "200",
+    },
 ];
 
 /// How long an example may take until it listens, and to answer.
@@ -79,7 +87,10 @@ pub(crate) fn command(arguments: &[String]) -> Outcome<ExitCode> {
     for example in EXAMPLES {
         build(&metadata, example)?;
         let folder = metadata.target.join(example.kind.folder());
-        let status = ask(&folder.join(example.name), example.arguments, example.path)?;
+        let target = metadata.target.display().to_string();
+        let arguments = example.arguments.iter();
+        let arguments: Vec<String> = arguments.map(|word| word.replace("TARGET", &target)).collect();
+        let status = ask(&folder.join(example.name), &arguments, example.path)?;
         if !status.starts_with(&format!("HTTP/1.1 {} ", example.status)) {
             return Err(Failure::new(format!(
                 "the example `{}` answered {} with {status:?}",
@@ -117,7 +128,7 @@ fn build(metadata: &Metadata, example: &Example) -> Outcome {
 }
 
 /// Starts the program, asks it for `path`, and returns the status line. The program is killed in any case.
-fn ask(program: &Path, arguments: &[&str], path: &str) -> Outcome<String> {
+fn ask(program: &Path, arguments: &[String], path: &str) -> Outcome<String> {
     let shown = program.display();
     let addr = free_address()?;
     let mut command = Command::new(program);

@@ -3,20 +3,22 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::panic::Location;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use http::StatusCode;
 use larder_store::{
     Answer, Capture, Clock, Entry, Flights, Forgotten, Key, Put, Size, Store, StoreError, StoreErrorKind,
-    Strength, Tag, TagKind, Timestamp, Validity, VaryNames,
+    Strength, Tag, TagKind, Validity, VaryNames,
 };
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::cached::Cached;
+use crate::described::Described;
 use crate::freshness::may_stand_in;
+use crate::loners::Loners;
 use crate::metrics::rare;
 use crate::policy::Policy;
 use crate::presets::PresetTtls;
@@ -110,6 +112,7 @@ struct Registered {
     /// Whether it was told to share its name.
     share: bool,
     switch: Switch,
+    described: Described,
     /// The layer that has the name, as long as it or a service of it is there.
     layer: Weak<()>,
 }
@@ -142,13 +145,26 @@ impl Engine {
     /// When the store failed, or took longer than [`Limits::invalidation_timeout`]: then it is unknown which tags were
     /// forgotten.
     pub async fn forget(&self, tags: &[Tag], strength: Strength) -> Result<Forgotten, StoreError> {
+        self.forget_for("api", tags, strength).await
+    }
+
+    /// The same for `source`, which is the label of its metrics.
+    ///
+    /// # Errors
+    /// As [`forget`](Self::forget).
+    pub async fn forget_for(
+        &self,
+        source: &'static str,
+        tags: &[Tag],
+        strength: Strength,
+    ) -> Result<Forgotten, StoreError> {
         let kind = match tags.first().map(Tag::kind) {
             Some(TagKind::Path) => "prefix",
             Some(TagKind::Uri | TagKind::Target) => "key",
             _ => "tag",
         };
-        self.invalidate(kind, strength, self.0.store.forget(tags, strength))
-            .await
+        let answer = self.0.store.forget(tags, strength);
+        self.invalidate(kind, source, strength, answer).await
     }
 
     /// Forgets all entries; complete when it returns.
@@ -156,23 +172,37 @@ impl Engine {
     /// # Errors
     /// As [`forget`](Self::forget).
     pub async fn forget_everything(&self, strength: Strength) -> Result<Forgotten, StoreError> {
-        self.invalidate("all", strength, self.0.store.forget_everything(strength))
-            .await
+        self.forget_everything_for("api", strength).await
+    }
+
+    /// The same for `source`, which is the label of its metrics.
+    ///
+    /// # Errors
+    /// As [`forget`](Self::forget).
+    pub async fn forget_everything_for(
+        &self,
+        source: &'static str,
+        strength: Strength,
+    ) -> Result<Forgotten, StoreError> {
+        let answer = self.0.store.forget_everything(strength);
+        self.invalidate("all", source, strength, answer).await
     }
 
     async fn invalidate(
         &self,
         kind: &'static str,
+        source: &'static str,
         strength: Strength,
         answer: Answer<Result<Forgotten, StoreError>>,
     ) -> Result<Forgotten, StoreError> {
         let began = self.0.clock.now();
         let result = within(answer, self.0.limits.invalidation_timeout).await;
         let took = self.0.clock.now().since(began);
-        rare::invalidation(kind, strength.as_str(), result.is_ok(), took);
+        rare::invalidation(kind, source, strength.as_str(), result.is_ok(), took);
+        let mode = strength.as_str();
         match &result {
-            Ok(done) => tracing::debug!(kind, mode = strength.as_str(), known = done.known, "invalidated"),
-            Err(error) => tracing::error!(kind, mode = strength.as_str(), %error, "invalidation failed"),
+            Ok(done) => tracing::debug!(kind, source, mode, known = done.known, "invalidated"),
+            Err(error) => tracing::error!(kind, source, mode, %error, "invalidation failed"),
         }
         result
     }
@@ -199,6 +229,16 @@ impl Engine {
             .map(|layer| layer.switch.clone())
     }
 
+    /// What the layers that are there keep, as far as it is known before any request; by name.
+    #[must_use]
+    pub fn described(&self) -> Vec<Described> {
+        let layers = self.0.layers.lock().unwrap_or_else(PoisonError::into_inner);
+        let there = layers.values().filter(|layer| layer.layer.strong_count() > 0);
+        let mut all: Vec<Described> = there.map(|layer| layer.described.clone()).collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all
+    }
+
     /// Waits until no background fill is under way.
     pub async fn idle(&self) {
         self.0.tasks.idle().await;
@@ -217,11 +257,12 @@ impl Engine {
     /// If the name is empty, or another layer that is there still has it, and neither is to share it.
     pub(crate) fn register(
         &self,
-        name: &Arc<str>,
+        policy: &Policy,
         at: &'static Location<'static>,
         layer: &Arc<()>,
         share: bool,
     ) -> Switch {
+        let name = &policy.name;
         assert!(
             !name.is_empty(),
             "a cache layer needs a name that is not empty ({at})"
@@ -232,6 +273,7 @@ impl Engine {
             share,
             layer: Arc::downgrade(layer),
             switch: Switch::new(),
+            described: Described::of(policy),
         });
         let other = registered
             .layer
@@ -240,6 +282,9 @@ impl Engine {
         let (first, taken) = (registered.at, other.is_some() && !share && !registered.share);
         if other.is_none() {
             (registered.at, registered.layer) = (at, Arc::downgrade(layer));
+            registered.described = Described::of(policy);
+        } else {
+            registered.described.add(policy);
         }
         registered.share |= share;
         let switch = registered.switch.clone();
@@ -344,46 +389,4 @@ impl Switch {
     pub fn set(&self, on: bool) {
         self.0.store(on, Ordering::Relaxed);
     }
-}
-
-/// Keys whose last response could not be kept: their requests do not wait for each other for a while.
-///
-/// It is a hint of fixed size, about coalescing alone: a response that can be kept is kept all the same.
-pub(crate) struct Loners(Box<[AtomicU64]>);
-
-impl Loners {
-    const PLACES: usize = 1024;
-    const LAST_MS: u64 = 10_000;
-
-    fn new() -> Self {
-        Self((0..Self::PLACES).map(|_| AtomicU64::new(0)).collect())
-    }
-
-    /// Each place holds the upper half of a key's hash and the second until which it counts.
-    fn place(&self, hash: u64) -> &AtomicU64 {
-        #[allow(clippy::cast_possible_truncation, reason = "any of its bits choose a place")]
-        &self.0[hash as usize % Self::PLACES]
-    }
-
-    pub(crate) fn mark(&self, hash: u64, now: Timestamp) {
-        let until = second(now.as_millis() + Self::LAST_MS);
-        self.place(hash)
-            .store(((hash >> 32) << 32) | until, Ordering::Relaxed);
-    }
-
-    pub(crate) fn clear(&self, hash: u64) {
-        if self.place(hash).load(Ordering::Relaxed) >> 32 == hash >> 32 {
-            self.place(hash).store(0, Ordering::Relaxed);
-        }
-    }
-
-    pub(crate) fn is_marked(&self, hash: u64, now: Timestamp) -> bool {
-        let held = self.place(hash).load(Ordering::Relaxed);
-        held >> 32 == hash >> 32 && (held & u64::from(u32::MAX)) > second(now.as_millis())
-    }
-}
-
-/// A second, in the lower half.
-const fn second(millis: u64) -> u64 {
-    (millis / 1000) & (u32::MAX as u64)
 }

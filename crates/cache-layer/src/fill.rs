@@ -7,7 +7,7 @@ use http::header::DATE;
 use http::{HeaderMap, Request, Response, StatusCode, response};
 use http_body::Body as _;
 use larder_etag::{HttpDate, Validators};
-use larder_store::{Capture, Key, Leader, Tag, Timestamp};
+use larder_store::{Capture, Key, Leader, Tag, Timestamp, UnfilledPlaceholder};
 use tower_service::Service;
 
 use crate::admit::{self, Asked, Asker};
@@ -88,6 +88,7 @@ where
         search,
         ..
     } = trip;
+    let known = tags::known(&request, &layer.policy, identity.as_ref());
     let mut making = Making {
         origin: admit::authority(&request).unwrap_or_default().to_owned(),
         path: key::client_uri(&request).path().to_owned(),
@@ -95,7 +96,8 @@ where
         renewable: false,
         validating: false,
         answered: StatusCode::OK,
-        tags: tags::known(&request, &layer.policy, identity.as_ref()),
+        tags: known.tags,
+        unfilled: known.unfilled,
         shared: identity.is_none(),
         headers: request.headers().clone(),
         began: layer.engine.core().clock.now(),
@@ -175,6 +177,8 @@ pub(crate) struct Making {
     /// The request's headers as they came, before the handler's were hidden.
     pub(crate) headers: HeaderMap,
     pub(crate) tags: Vec<Tag>,
+    /// The placeholder of a tag that the request has no value for.
+    pub(crate) unfilled: Option<UnfilledPlaceholder>,
     pub(crate) leader: Lead,
     pub(crate) began: Timestamp,
     pub(crate) mode: Mode,

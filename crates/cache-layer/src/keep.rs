@@ -39,6 +39,12 @@ impl Making {
             load,
         };
         let lifetime = freshness::lifetime(&admission, fastrand::f64())?;
+        if let Some(error) = &self.unfilled {
+            // Not to be overlooked: the layer keeps nothing of this route.
+            let cache = &*policy.name;
+            tracing::error!(cache, path = self.path, %error, "a tag has no value, so the response is not kept");
+            return Err(UncacheableReason::UnresolvedTag);
+        }
         let mut tags = self.tags.clone();
         let left_out = admit::left_out(&admitted.directives, policy);
         tags.extend(admitted.hints.tags);

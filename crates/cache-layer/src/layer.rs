@@ -6,7 +6,6 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::{HeaderName, StatusCode};
-use larder_store::Tag;
 use tower_layer::Layer;
 
 use crate::built::Built;
@@ -54,6 +53,10 @@ impl<Sc: Scope> CacheLayer<Sc> {
             settings: Arc::new(settings),
             scope,
         }
+    }
+
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.settings.policy
     }
 
     pub(crate) fn with(self, change: impl FnOnce(&mut Policy)) -> Self {
@@ -173,16 +176,6 @@ impl<Sc: Scope> CacheLayer<Sc> {
                 immutable: true,
             };
         })
-    }
-
-    /// One more name under which all entries of this layer are forgotten.
-    pub fn tag(self, tag: impl Into<Tag>) -> Self {
-        self.with(|policy| policy.tags.push(tag.into()))
-    }
-
-    /// More names under which all entries of this layer are forgotten.
-    pub fn tags<T: Into<Tag>>(self, tags: impl IntoIterator<Item = T>) -> Self {
-        self.with(|policy| policy.tags.extend(tags.into_iter().map(Into::into)))
     }
 
     /// The hosts for which this layer answers; requests for others go to the handler. With their port, if it is not the
@@ -356,7 +349,7 @@ impl<S, Sc: Scope> Layer<S> for CacheLayer<Sc> {
             built,
         } = &*self.settings;
         let built = built.get_or_init(|| {
-            let switch = engine.register(&policy.name, at, layer, *share_name);
+            let switch = engine.register(policy, at, layer, *share_name);
             let mut policy = policy.clone();
             policy.settle();
             policy.scope = key::scope(&policy);

@@ -10,6 +10,7 @@
 //! - [`Identify`] verifies who asks, in a layer whose entries are kept apart by [`Identity`]; its answer is a [`Verdict`].
 //! - [`QueryKey`], [`UnkeyedHeaders`] and [`RequestView`] are about which requests share an entry, and what the handler
 //!   sees of them.
+//! - [`Described`] is what a layer keeps, as far as it is known before any request.
 //! - [`CacheHints`] is what a handler says of its own response.
 //! - [`Outcome`], [`MissReason`], [`BypassReason`] and [`UncacheableReason`] are the words for what became of a request,
 //!   the same in headers, metrics and logs.
@@ -46,6 +47,7 @@ mod built;
 mod cache_control;
 mod cache_status;
 mod cached;
+mod described;
 mod directive;
 mod engine;
 mod fill;
@@ -63,6 +65,7 @@ mod keep;
 mod key;
 mod layer;
 mod locate;
+mod loners;
 mod making;
 mod metrics;
 mod mutation;
@@ -81,6 +84,7 @@ mod special;
 mod standards;
 mod status;
 mod structured;
+mod tagging;
 mod tags;
 mod targeted;
 mod tasks;
@@ -90,6 +94,7 @@ mod validate;
 mod wishes;
 
 pub use body::Body;
+pub use described::Described;
 pub use engine::{Engine, Limits, Switch};
 pub use future::ResponseFuture;
 pub use hints::CacheHints;

@@ -194,11 +194,17 @@ pub(crate) mod rare {
         counter!("larder_backend_errors_total", "backend" => backend, "kind" => kind).increment(1);
     }
 
-    pub(crate) fn invalidation(kind: &'static str, mode: &'static str, ok: bool, took: Duration) {
+    pub(crate) fn invalidation(
+        kind: &'static str,
+        source: &'static str,
+        mode: &'static str,
+        ok: bool,
+        took: Duration,
+    ) {
         let result = if ok { "ok" } else { "error" };
         let labels = [
             ("kind", kind),
-            ("source", "api"),
+            ("source", source),
             ("mode", mode),
             ("result", result),
         ];

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Extensions, HeaderMap, HeaderName, Method, StatusCode, Uri};
-use larder_store::Tag;
+use larder_store::TagTemplate;
 
 use crate::query::QueryKey;
 use crate::rules::Rules;
@@ -89,7 +89,9 @@ pub(crate) struct Policy {
     pub(crate) key_headers: Vec<HeaderName>,
     pub(crate) key_parts: Vec<KeyPart>,
     pub(crate) bypass: Vec<Rule>,
-    pub(crate) tags: Vec<Tag>,
+    pub(crate) tags: Vec<TagTemplate>,
+    /// The paths of the routes that were declared with the layer.
+    pub(crate) routes: Vec<String>,
     pub(crate) max_body: u64,
     pub(crate) wait: Duration,
     pub(crate) background_timeout: Duration,
@@ -138,6 +140,7 @@ impl Policy {
             key_parts: Vec::new(),
             bypass: Vec::new(),
             tags: Vec::new(),
+            routes: Vec::new(),
             max_body: 1 << 20,
             wait: Duration::from_secs(5),
             background_timeout: Duration::from_secs(30),

@@ -241,6 +241,8 @@ pub enum UncacheableReason {
     Head,
     /// The handler said so with [`CacheHints`](crate::CacheHints).
     Hint,
+    /// A placeholder in a tag of its layer has no value in its request: it could not be forgotten by that tag.
+    UnresolvedTag,
     /// Its tags were forgotten while the handler ran.
     Stamp,
     /// The store failed, so that the response could not be tied to its tags.
@@ -268,6 +270,7 @@ impl UncacheableReason {
             Self::Validator => "validator",
             Self::Head => "head",
             Self::Hint => "hint",
+            Self::UnresolvedTag => "unresolved_tag",
             Self::Stamp => "stamp",
             Self::StoreError => "store_error",
         }

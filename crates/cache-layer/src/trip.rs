@@ -46,7 +46,7 @@ impl<S, ReqB> Trip<S, ReqB> {
     pub(crate) fn capture(&self) -> impl Future<Output = Result<Capture, ()>> + Send + use<S, ReqB> {
         let known = tags::known(&self.request, &self.layer.policy, self.identity.as_ref());
         let core = Arc::clone(self.layer.engine.core());
-        async move { core.ask(core.store.capture(&known)).await.map_err(|_| ()) }
+        async move { core.ask(core.store.capture(&known.tags)).await.map_err(|_| ()) }
     }
 
     pub(crate) fn flight_key(

@@ -1,7 +1,7 @@
 //! The ground of Larder: what is kept, under which names it is found and forgotten, and the contract of what keeps it.
 //!
 //! - [`Key`] is the full name of an entry; [`KeyWriter`] encodes its parts so that different parts never make equal keys.
-//! - [`Tag`] is a name under which entries are forgotten.
+//! - [`Tag`] is a name under which entries are forgotten; [`TagTemplate`] is one with placeholders.
 //! - [`Entry`] is what is kept: a response or a value, with its [`Lifetime`] and its tags.
 //! - [`Store`] is the contract of what keeps entries; [`MemoryStore`] keeps them in this process.
 //! - [`Shelf`] has entries in memory within a bound, for stores with stamps of their own.
@@ -26,6 +26,7 @@ mod search;
 mod shelf;
 mod sync;
 mod tag;
+mod template;
 
 pub use clock::{Clock, FakeClock, Timestamp};
 pub use contract::{Answer, Capture, Forgotten, Kept, Lookup, Put, Size, Store, Useless};
@@ -39,3 +40,4 @@ pub use memory::MemoryStore;
 pub use search::{IgnoredParameters, SearchVariance};
 pub use shelf::{NoRoom, Shelf};
 pub use tag::{Tag, TagId, TagKind};
+pub use template::{TagTemplate, TemplateError, TemplateErrorKind, Unfilled, UnfilledPlaceholder};

@@ -1,0 +1,84 @@
+//! Starts the community: `community --listen 127.0.0.1:8081 [--database FILE]`.
+
+mod actions;
+mod app;
+mod args;
+mod content;
+mod database;
+mod energy;
+mod problem;
+mod scheduler;
+mod schema;
+mod shop;
+mod teams;
+mod user;
+mod wait;
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use axum::serve::ListenerExt;
+use larder::Larder;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::app::App;
+use crate::args::Args;
+use crate::database::Database;
+
+fn main() -> ExitCode {
+    let args = match Args::parse(std::env::args_os().skip(1)) {
+        Ok(Some(args)) => args,
+        Ok(None) => {
+            print!("{}", args::HELP);
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            eprintln!("community: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("community: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main]
+async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
+    // Before anything is accepted: from then on a signal drains, and does not kill.
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    let database = Database::open(&args.database)?;
+    let larder = Larder::from_env()?.with_actions(actions::all());
+    let app = App::new(database, larder.clone());
+    let router = app::router(app.clone());
+    let scheduler = tokio::spawn(scheduler::run(app));
+    let listener = TcpListener::bind(args.listen)
+        .await
+        .map_err(|error| format!("cannot listen on {}: {error}", args.listen))?;
+    println!("listening on http://{}", listener.local_addr()?);
+    // Answers are small: none is to wait for the next.
+    let listener = listener.tap_io(|stream| {
+        let _ = stream.set_nodelay(true);
+    });
+    axum::serve(listener, router).with_graceful_shutdown(stop).await?;
+    scheduler.abort();
+    larder.shutdown(Duration::from_secs(5)).await;
+    Ok(())
+}

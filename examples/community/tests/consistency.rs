@@ -1,0 +1,218 @@
+//! No read that is sent after a change was acknowledged shows less than that, whichever instance answers, also where
+//! instances are killed meanwhile.
+#![allow(clippy::unwrap_used, reason = "a test ends with the first surprise")]
+
+mod support;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use support::{Client, DEADLINE, Folder, Instance};
+
+const USERS: usize = 8;
+const WRITERS: usize = 2;
+const READERS: usize = 6;
+
+/// How many reads are checked, how many of them must be hits, and how often an instance is killed.
+struct Demand {
+    reads: usize,
+    hits: usize,
+    writes: usize,
+    crashes: usize,
+}
+
+#[derive(Default)]
+struct World {
+    /// What each user's energy is at least, by the answers to its writer.
+    acknowledged: [AtomicU64; USERS],
+    /// The same for the members of a team, whom writers add in order.
+    members: AtomicU64,
+    reads: AtomicUsize,
+    hits: AtomicUsize,
+    writes: AtomicUsize,
+    failed: AtomicUsize,
+    over: AtomicBool,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_instance_shows_every_change_that_was_acknowledged() {
+    let demand = Demand {
+        reads: 6_000,
+        hits: 3_000,
+        writes: 200,
+        crashes: 2,
+    };
+    hold(1, &[], &demand).await;
+}
+
+/// Holds `count` instances over one database to it.
+async fn hold(count: usize, more: &[&str], demand: &Demand) {
+    let folder = Folder::new("consistency");
+    let mut instances = Vec::new();
+    for _ in 0..count {
+        instances.push(Instance::start(&folder.database(), more).await);
+    }
+    let addresses: Arc<[SocketAddr]> = instances.iter().map(|instance| instance.address).collect();
+    let world = Arc::new(World::default());
+    let mut tasks = Vec::new();
+    for number in 0..WRITERS {
+        tasks.push(tokio::spawn(write(
+            Arc::clone(&world),
+            Arc::clone(&addresses),
+            number,
+        )));
+    }
+    for number in 0..READERS {
+        tasks.push(tokio::spawn(read(
+            Arc::clone(&world),
+            Arc::clone(&addresses),
+            number,
+        )));
+    }
+    let began = Instant::now();
+    let mut crashes = 0;
+    loop {
+        let seen = |counter: &AtomicUsize| counter.load(Ordering::SeqCst);
+        let (reads, hits, writes) = (seen(&world.reads), seen(&world.hits), seen(&world.writes));
+        if crashes < demand.crashes && reads > (crashes + 1) * demand.reads / (demand.crashes + 1) {
+            instances[crashes % count].crash().await;
+            crashes += 1;
+        }
+        let enough = reads >= demand.reads && hits >= demand.hits && writes >= demand.writes;
+        if enough && crashes == demand.crashes || tasks.iter().any(tokio::task::JoinHandle::is_finished) {
+            break;
+        }
+        assert!(
+            began.elapsed() < 4 * DEADLINE,
+            "{reads} reads, {hits} hits, {writes} writes"
+        );
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    world.over.store(true, Ordering::SeqCst);
+    for task in tasks {
+        task.await.unwrap();
+    }
+    println!(
+        "instances {count}: {} reads checked, {} of them hits, {} writes, {} requests failed, {crashes} instances killed",
+        world.reads.load(Ordering::SeqCst),
+        world.hits.load(Ordering::SeqCst),
+        world.writes.load(Ordering::SeqCst),
+        world.failed.load(Ordering::SeqCst),
+    );
+    assert!(
+        world.failed.load(Ordering::SeqCst) < demand.reads / 10,
+        "most requests are answered"
+    );
+}
+
+/// Adds energy to the users that are its own, and members to the team.
+async fn write(world: Arc<World>, addresses: Arc<[SocketAddr]>, number: usize) {
+    let mut clients: Vec<Client> = addresses.iter().map(|address| Client::new(*address)).collect();
+    let mut round = 0;
+    while !world.over.load(Ordering::SeqCst) {
+        round += 1;
+        let at = round % clients.len();
+        let client = &mut clients[at];
+        let user = (round % (USERS / WRITERS)) * WRITERS + number;
+        let name = format!("user-{user}");
+        match client
+            .post("/api/v1/energy-points", Some(&name), r#"{"points": 1}"#)
+            .await
+        {
+            Ok(answer) => {
+                assert_eq!((answer.status, answer.header("x-invalidation")), (200, ""));
+                let energy = answer.json()["energy"].as_u64().unwrap();
+                world.acknowledged[user].fetch_max(energy, Ordering::SeqCst);
+                world.writes.fetch_add(1, Ordering::SeqCst);
+            }
+            Err(_) => failed(&world).await,
+        }
+        if number == 0 {
+            let body = format!(r#"{{"user": "member-{round:06}"}}"#);
+            match client.post("/api/v1/teams/1/members", None, &body).await {
+                Ok(answer) => {
+                    let members = answer.json()["members"].as_array().unwrap().len() as u64;
+                    world.members.fetch_max(members, Ordering::SeqCst);
+                }
+                Err(_) => failed(&world).await,
+            }
+        }
+        // Room for reads between: without hits nothing would be shown.
+        let until = world.reads.load(Ordering::SeqCst) + 40;
+        while world.reads.load(Ordering::SeqCst) < until && !world.over.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
+/// Reads by turns a profile, the ratings and the team, from each instance by turns.
+async fn read(world: Arc<World>, addresses: Arc<[SocketAddr]>, number: usize) {
+    let mut clients: Vec<Client> = addresses.iter().map(|address| Client::new(*address)).collect();
+    let mut round = number;
+    while !world.over.load(Ordering::SeqCst) {
+        round += 1;
+        let at = round % clients.len();
+        let client = &mut clients[at];
+        let user = fastrand::usize(..USERS);
+        let name = format!("user-{user}");
+        let floors: Vec<u64> = world
+            .acknowledged
+            .iter()
+            .map(|floor| floor.load(Ordering::SeqCst))
+            .collect();
+        let members = world.members.load(Ordering::SeqCst);
+        let answer = match round % 3 {
+            0 => client.get("/api/v1/profile", Some(&name)).await,
+            1 => client.get("/api/v1/ratings", None).await,
+            _ => client.get("/api/v1/teams/1", None).await,
+        };
+        let Ok(answer) = answer else {
+            failed(&world).await;
+            continue;
+        };
+        assert_eq!(answer.status, 200);
+        let json = answer.json();
+        let hit = answer.header("cache-status");
+        match round % 3 {
+            0 => {
+                let energy = json["energy"].as_u64().unwrap();
+                assert!(
+                    energy >= floors[user],
+                    "{name} has {energy}, not {}: {hit}",
+                    floors[user]
+                );
+            }
+            1 => {
+                for (user, floor) in floors.iter().enumerate() {
+                    let energy = energy_of(&json, &format!("user-{user}"));
+                    assert!(
+                        energy >= *floor,
+                        "user-{user} is rated {energy}, not {floor}: {hit}"
+                    );
+                }
+            }
+            _ => {
+                let there = json["members"].as_array().unwrap().len() as u64;
+                assert!(there >= members, "{there} members, not {members}: {hit}");
+            }
+        }
+        world
+            .hits
+            .fetch_add(usize::from(answer.is_hit()), Ordering::SeqCst);
+        world.reads.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+fn energy_of(ratings: &Value, user: &str) -> u64 {
+    let found = ratings.as_array().unwrap().iter().find(|row| row["user"] == user);
+    found.map_or(0, |row| row["energy"].as_u64().unwrap())
+}
+
+/// The instance was killed, or is not there again yet.
+async fn failed(world: &World) {
+    world.failed.fetch_add(1, Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_millis(20)).await;
+}
