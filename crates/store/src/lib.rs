@@ -19,11 +19,13 @@ mod frame;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod key;
+mod key_part;
 mod ledger;
 mod memory;
 mod search;
 mod sync;
 mod tag;
+mod value;
 
 pub use clock::{Clock, FakeClock, Timestamp};
 pub use contract::{Answer, Capture, Forgotten, Kept, Lookup, Put, Size, Store};
@@ -32,7 +34,9 @@ pub use error::{StoreError, StoreErrorKind};
 pub use flight::{Flights, Landing, Leader, Role, Waiter};
 pub use frame::{Frame, FrameError};
 pub use key::{Key, KeyBuffer, KeyWriter};
+pub use key_part::KeyPart;
 pub use ledger::{Sequence, Strength, Validity};
 pub use memory::MemoryStore;
 pub use search::{IgnoredParameters, SearchVariance};
 pub use tag::{Tag, TagId, TagKind};
+pub use value::{AnyValue, Encode, StoredValue, Unread};
