@@ -55,24 +55,32 @@
 //! Without it the layers serve any tower service over `http` types. What waits (for another's handler, for a store,
 //! in the background) runs on tokio, with its timer.
 
+#[doc(hidden)]
+pub mod __private;
 mod config;
 mod error;
+mod functions;
 pub mod guide;
 mod larder;
+mod scope;
 
 pub use config::Config;
-pub use error::{Error, ErrorKind};
+pub use error::{Error, ErrorKind, TimedOut};
 pub use larder::{Builder, Invalidated, Larder};
 #[cfg(feature = "axum")]
 pub use larder_cache_layer::from_extractor;
 pub use larder_cache_layer::{
-    Body, BypassReason, Cache, CacheHints, CacheLayer, ClientCaching, Engine, Identify, Identity, Limits,
-    MissReason, Outcome, PerIdentity, Preset, PresetTtls, Profile, QueryKey, RequestView, ResponseFuture,
-    Scope, Shared, Switch, UncacheableReason, UnkeyedHeaders, Verdict,
+    Body, BypassReason, Cache, CacheHints, CacheLayer, ClientCaching, Codec, Engine, FillPolicy, Identify,
+    Identity, Limits, MissReason, NamedTtl, Outcome, PerIdentity, Preset, PresetTtls, Profile, QueryKey,
+    RequestView, ResponseFuture, Scope, Shared, Slot, Switch, Ttl, TtlError, UncacheableReason,
+    UnkeyedHeaders, Values, Verdict,
 };
 pub use larder_etag as etag;
+#[cfg(feature = "macros")]
+pub use larder_macros::{KeyPart, cached, invalidates};
 pub use larder_store as store;
-pub use larder_store::{Clock, FakeClock, MemoryStore, Size, Store, Tag, Timestamp};
+pub use larder_store::{Clock, FakeClock, KeyPart, MemoryStore, Size, Store, Tag, Timestamp};
+pub use scope::{HasLarder, ScopeLayer, Scoped, ScopedFuture};
 
 /// The example of the README, compiled.
 #[cfg(doctest)]

@@ -33,7 +33,9 @@ impl CacheStatus {
         let status = Self::new("fwd=").with(reason.fwd());
         match reason {
             MissReason::Absent | MissReason::Expired | MissReason::Vary | MissReason::Request => status,
-            MissReason::Tag | MissReason::TierError => status.detail(reason.as_str()),
+            MissReason::Tag | MissReason::Schema | MissReason::Decode | MissReason::TierError => {
+                status.detail(reason.as_str())
+            }
         }
     }
 

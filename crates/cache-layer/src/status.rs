@@ -90,6 +90,10 @@ pub enum MissReason {
     Vary,
     /// There was one, and the request asked for another: by its `Cache-Control` (RFC 9111 §5.2.1).
     Request,
+    /// What was kept is of another type, or of another release: its schema is another.
+    Schema,
+    /// What was kept could not be read as what its schema says.
+    Decode,
     /// The store failed.
     TierError,
 }
@@ -104,6 +108,8 @@ impl MissReason {
             Self::Tag => "tag",
             Self::Vary => "vary",
             Self::Request => "request",
+            Self::Schema => "schema",
+            Self::Decode => "decode",
             Self::TierError => "tier_error",
         }
     }
@@ -111,7 +117,7 @@ impl MissReason {
     /// The `fwd` parameter of `Cache-Status` (RFC 9211 §2.2).
     pub(crate) const fn fwd(self) -> &'static str {
         match self {
-            Self::Absent => "uri-miss",
+            Self::Absent | Self::Schema | Self::Decode => "uri-miss",
             Self::Expired | Self::Tag => "stale",
             Self::Vary => "vary-miss",
             Self::Request => "request",
