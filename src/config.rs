@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder_cache_layer::{Preset, PresetTtls};
+use larder_cache_layer::{NamedTtl, Preset, PresetTtls};
 
 use crate::error::Error;
 
@@ -18,6 +18,10 @@ use crate::error::Error;
 /// | `LARDER_USER_TTL` | the lifetime of `user_cache` | `1m` |
 /// | `LARDER_PUBLIC_TTL` | the lifetime of `public_cache` | `30m` |
 /// | `LARDER_STATIC_TTL` | the lifetime of `static_cache` in the cache; clients are told 1 h still | `1h` |
+/// | `LARDER_SHORT_TTL` | what [`Ttl`](crate::Ttl) `short` means, for the values of functions | `5m` |
+/// | `LARDER_MEDIUM_TTL` | what `medium` means | `30m` |
+/// | `LARDER_LONG_TTL` | what `long` means | `2h` |
+/// | `LARDER_VERY_LONG_TTL` | what `very_long` means | `24h` |
 ///
 /// A lifetime takes the place of the preset's, and gives way to [`ttl`](crate::CacheLayer::ttl) in the code and to what
 /// a handler says. A variable that is not set, or empty, has its default.
@@ -30,7 +34,7 @@ pub struct Config {
     pub memory_bytes: u64,
     /// What parts this service's keys from another's in a shared store.
     pub namespace: String,
-    /// The lifetimes of the presets.
+    /// The lifetimes of the presets, and those with a name.
     pub ttls: PresetTtls,
 }
 
@@ -102,9 +106,17 @@ impl Config {
             ("LARDER_STATIC_TTL", Preset::Static),
         ] {
             if let Some(value) = of(name) {
-                let allowed = "a whole number of ms, s, m, h or d above zero, such as 30s";
-                let ttl = duration(&value).filter(|ttl| !ttl.is_zero());
-                config.ttls = config.ttls.with(preset, parsed(name, &value, allowed, ttl)?);
+                config.ttls = config.ttls.with(preset, lifetime(name, &value)?);
+            }
+        }
+        for (name, named) in [
+            ("LARDER_SHORT_TTL", NamedTtl::Short),
+            ("LARDER_MEDIUM_TTL", NamedTtl::Medium),
+            ("LARDER_LONG_TTL", NamedTtl::Long),
+            ("LARDER_VERY_LONG_TTL", NamedTtl::VeryLong),
+        ] {
+            if let Some(value) = of(name) {
+                config.ttls = config.ttls.with_named(named, lifetime(name, &value)?);
             }
         }
         Ok(config)
@@ -113,6 +125,12 @@ impl Config {
 
 fn parsed<T>(name: &str, value: &str, allowed: &str, parsed: Option<T>) -> Result<T, Error> {
     parsed.ok_or_else(|| Error::config(format!("{name} is {value:?}; allowed is {allowed}")))
+}
+
+fn lifetime(name: &str, value: &str) -> Result<Duration, Error> {
+    let allowed = "a whole number of ms, s, m, h or d above zero, such as 30s";
+    let ttl = duration(value).filter(|ttl| !ttl.is_zero());
+    parsed(name, value, allowed, ttl)
 }
 
 fn is_namespace(value: &str) -> bool {
@@ -177,6 +195,9 @@ mod tests {
         let ttl = |value| read("LARDER_USER_TTL", value).unwrap().ttls.of(Preset::User);
         assert_eq!(ttl("1500ms"), Duration::from_millis(1500));
         assert_eq!(ttl("2h"), Duration::from_secs(7200));
+        let long = read("LARDER_VERY_LONG_TTL", "7d").unwrap().ttls;
+        assert_eq!(long.named(NamedTtl::VeryLong), Duration::from_secs(7 * 86_400));
+        assert_eq!(long.named(NamedTtl::Long), Duration::from_secs(7200));
     }
 
     #[test]

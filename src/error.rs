@@ -1,6 +1,7 @@
 //! What can go wrong where a user sees it.
 
 use std::fmt;
+use std::time::Duration;
 
 use larder_invalidation::ActionError;
 use larder_store::StoreError;
@@ -80,6 +81,34 @@ impl std::error::Error for Error {
             .map(|source| &**source as &(dyn std::error::Error + 'static))
     }
 }
+
+/// A cached function took longer than its `timeout`.
+///
+/// The error of the function must be made of it: `impl From<TimedOut> for MyError`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimedOut {
+    limit: Duration,
+}
+
+impl TimedOut {
+    pub(crate) const fn new(limit: Duration) -> Self {
+        Self { limit }
+    }
+
+    /// How long it might have taken.
+    #[must_use]
+    pub const fn limit(&self) -> Duration {
+        self.limit
+    }
+}
+
+impl fmt::Display for TimedOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no result within {} ms", self.limit.as_millis())
+    }
+}
+
+impl std::error::Error for TimedOut {}
 
 /// 503 and the text of the error: what was to be forgotten may still be served.
 #[cfg(feature = "axum")]

@@ -54,8 +54,9 @@
 //!
 //! | Feature | Default | Adds |
 //! |---|---|---|
-//! | `axum` | on | [`from_extractor`], [`CacheHints`] and [`Parameters`] as parts of axum's responses, [`Error`] as one, [`RoutesWithLayers`], path parameters as placeholders, and the URI that the client sent where a router is nested (`OriginalUri`) |
-//! | `macros` | on | `#[derive(Action)]` and `#[derive(Tag)]` |
+//! | `axum` | on | [`from_extractor`], [`CacheHints`] and [`Parameters`] as parts of axum's responses, [`Error`] as one, [`RoutesWithLayers`], [`Memo`] as an extractor, path parameters as placeholders, and the URI that the client sent where a router is nested (`OriginalUri`) |
+//! | `macros` | on | [`cached`](macro@cached), [`invalidates`](macro@invalidates), and the derives of [`Action`], [`Tag`] and [`KeyPart`] |
+//! | `serde` | on | values of functions as JSON and postcard, for stores outside the process |
 //! | `idempotency` | off | [`idempotency`]: one run per `Idempotency-Key`, and signed requests that are accepted once |
 //! | `json`, `toml` | off | [`Actions`] from files |
 //! | `redis` | off | with `idempotency`: its records on Redis, `RedisRecords` |
@@ -63,28 +64,33 @@
 //! Without it the layers serve any tower service over `http` types. What waits (for another's handler, for a store,
 //! in the background) runs on tokio, with its timer.
 
+#[doc(hidden)]
+pub mod __private;
 mod config;
 mod error;
 mod forgets;
 mod forgetting;
+mod functions;
 pub mod guide;
 mod identified;
 mod invalidation;
 mod larder;
 #[cfg(feature = "axum")]
 mod routes;
+mod scope;
 
 pub use config::Config;
-pub use error::{Error, ErrorKind};
+pub use error::{Error, ErrorKind, TimedOut};
 pub use identified::identified_by;
 pub use invalidation::{Invalidated, Invalidation};
 pub use larder::{Builder, Larder};
 #[cfg(feature = "axum")]
 pub use larder_cache_layer::from_extractor;
 pub use larder_cache_layer::{
-    Body, BypassReason, Cache, CacheHints, CacheLayer, ClientCaching, Engine, Identify, Identity, Limits,
-    MissReason, Outcome, PerIdentity, Preset, PresetTtls, Profile, QueryKey, RequestView, ResponseFuture,
-    Scope, Shared, Switch, UncacheableReason, UnkeyedHeaders, Verdict,
+    Body, BypassReason, Cache, CacheHints, CacheLayer, ClientCaching, Codec, Engine, FillPolicy, Identify,
+    Identity, Limits, MissReason, NamedTtl, Outcome, PerIdentity, Preset, PresetTtls, Profile, QueryKey,
+    RequestView, ResponseFuture, Scope, Shared, Slot, Switch, Ttl, TtlError, UncacheableReason,
+    UnkeyedHeaders, Values, Verdict,
 };
 pub use larder_etag as etag;
 #[cfg(feature = "idempotency")]
@@ -94,11 +100,12 @@ pub use larder_invalidation::{
     JournalLimits, ParameterSource, Parameters, query,
 };
 #[cfg(feature = "macros")]
-pub use larder_macros::{Action, Tag};
+pub use larder_macros::{Action, KeyPart, Tag, cached, invalidates};
 pub use larder_store as store;
-pub use larder_store::{Clock, FakeClock, MemoryStore, Size, Store, Tag, TagTemplate, Timestamp};
+pub use larder_store::{Clock, FakeClock, KeyPart, MemoryStore, Size, Store, Tag, TagTemplate, Timestamp};
 #[cfg(feature = "axum")]
 pub use routes::RoutesWithLayers;
+pub use scope::{HasLarder, ScopeLayer, Scoped, ScopedFuture};
 
 /// The example of the README, compiled.
 #[cfg(doctest)]

@@ -2,6 +2,19 @@
 
 use larder_store::{Content, Entry, Lifetime, SharedEntry, StoredResponse};
 
+/// An entry that is what its key is for.
+pub(crate) trait Held {
+    /// How long it is of use.
+    fn lifetime(&self) -> &Lifetime;
+}
+
+impl Held for Cached {
+    #[inline]
+    fn lifetime(&self) -> &Lifetime {
+        &self.entry().lifetime
+    }
+}
+
 /// An entry whose content is a response.
 #[derive(Debug, Clone)]
 pub(crate) struct Cached {

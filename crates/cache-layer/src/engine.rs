@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 use larder_store::{
-    Answer, Capture, Clock, Entry, Flights, Forgotten, Key, Put, Size, Store, StoreError, StoreErrorKind,
-    Strength, Tag, TagKind, Validity, VaryNames,
+    Answer, Capture, Clock, Entry, Flights, Forgotten, Key, Put, SharedEntry, Size, Store, StoreError,
+    StoreErrorKind, Strength, Tag, TagKind, Validity, VaryNames,
 };
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -33,6 +33,10 @@ pub(crate) enum Flight {
     Failed(Failure),
     /// Nothing was made: an earlier flight had left an entry in the store.
     Kept,
+    /// This value was made, and the store has judged it.
+    Value(SharedEntry),
+    /// This value was made and is not kept: it is for those alone who waited, if nothing of theirs was forgotten since.
+    Unkept(SharedEntry),
 }
 
 /// How a handler failed.
@@ -320,8 +324,8 @@ impl Core {
     }
 
     /// Whether an entry was not forgotten for good.
-    pub(crate) async fn is_known(&self, entry: &Cached) -> bool {
-        match self.ask(self.store.validity(entry.shared())).await {
+    pub(crate) async fn is_known(&self, entry: &SharedEntry) -> bool {
+        match self.ask(self.store.validity(entry)).await {
             Ok(validity) => matches!(validity, Validity::Valid | Validity::Soft),
             Err(_) => false,
         }
@@ -329,7 +333,7 @@ impl Core {
 
     /// Whether a stale entry may stand in for a handler that failed: it is within its window and was not forgotten.
     pub(crate) async fn stands_in(&self, entry: &Cached, policy: &Policy, failure: Failure) -> bool {
-        let known = self.is_known(entry).await;
+        let known = self.is_known(entry.shared()).await;
         let window = match failure {
             Failure::Status(_) => Duration::ZERO,
             Failure::Unreachable => policy.rules.stale_if_unreachable,

@@ -113,7 +113,7 @@ where
     {
         // What was forgotten between its look-up and the stamps was not forgotten since the stamps: they would not tell.
         let layer = Arc::clone(&making.layer);
-        let known = making.fill.capture.is_none() || layer.engine.core().is_known(&before).await;
+        let known = making.fill.capture.is_none() || layer.engine.core().is_known(before.shared()).await;
         making.renewable = known && validate::has_room(before.entry());
         making.validating = making.renewable && validate::condition(request.headers_mut(), before.response());
     }

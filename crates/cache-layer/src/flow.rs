@@ -13,7 +13,7 @@ use crate::admit::{self, Asked, Asker};
 use crate::body::Body;
 use crate::built::Built;
 use crate::cache_status::CacheStatus;
-use crate::cached::Cached;
+use crate::cached::{Cached, Held};
 use crate::engine::{Flight, FlightKey};
 use crate::fill::{self, Fill};
 use crate::freshness::{Freshness, Worth, refresh_early, worth};
@@ -21,42 +21,41 @@ use crate::identity::{Scope, Verdict};
 use crate::key;
 use crate::locate::{self, Found, Located};
 use crate::metrics::{Metrics, rare};
-use crate::policy::Policy;
 use crate::status::{BypassReason, MissReason, Outcome};
 use crate::trip::Trip;
 use crate::wishes::Wishes;
 
-/// What is done with a request.
-pub(crate) enum Decision {
+/// What is done with a request, or with the call of a function.
+pub(crate) enum Decision<C = Cached> {
     /// Answer with this entry.
-    Hit(Cached),
+    Hit(C),
     /// Answer with this entry, and replace it in the background before it expires.
-    HitAndRefresh(Cached),
+    HitAndRefresh(C),
     /// Answer with this stale entry, and replace it in the background.
-    Stale(Cached),
+    Stale(C),
     /// Ask the handler. What was found may be validated, and may stand in for a handler that fails.
-    Fill(MissReason, Option<Cached>),
+    Fill(MissReason, Option<C>),
 }
 
 /// **The one place that decides**: what was found, and what it is worth now to who asks.
 ///
-/// `luck` is uniform in (0, 1] and drawn once for each request, however often it comes here: a second draw would make
+/// `early` is how eagerly an entry is replaced before its end, if at all. `luck` is uniform in (0, 1] and drawn once for each request, however often it comes here: a second draw would make
 /// an early refresh less likely than its formula says.
 #[inline]
-pub(crate) fn decide(
-    found: Found,
-    policy: &Policy,
+pub(crate) fn decide<C: Held>(
+    found: Found<C>,
+    early: Option<f64>,
     wishes: Option<&Wishes>,
     now: Timestamp,
     luck: f64,
-) -> Decision {
+) -> Decision<C> {
     let (entry, soft) = match found {
         Found::Entry { entry, soft } => (entry, soft),
         Found::Nothing(reason) => return Decision::Fill(reason, None),
     };
-    let lifetime = &entry.entry().lifetime;
+    let lifetime = entry.lifetime();
     match worth(lifetime, now, soft, wishes) {
-        Worth::Own(Freshness::Fresh) => match policy.early_refresh {
+        Worth::Own(Freshness::Fresh) => match early {
             Some(beta) if refresh_early(lifetime, now, beta, luck) => Decision::HitAndRefresh(entry),
             _ => Decision::Hit(entry),
         },
@@ -81,7 +80,13 @@ pub(crate) fn hit_at_once<ReqB, ResB: http_body::Body>(
     let located = locate::at_once(core, &layer.policy, &key, request.headers())?;
     let now = core.clock.now();
     let wishes = asked.wishes(request.headers());
-    match decide(located.found, &layer.policy, wishes.as_ref(), now, luck) {
+    match decide(
+        located.found,
+        layer.policy.early_refresh,
+        wishes.as_ref(),
+        now,
+        luck,
+    ) {
         Decision::Hit(entry) => {
             if let Some(began) = timer {
                 let age_ms = entry.entry().lifetime.age_ms(now);
@@ -101,10 +106,10 @@ pub(crate) fn hit_at_once<ReqB, ResB: http_body::Body>(
 }
 
 /// A day: no wait is longer, and none so long that a clock could not hold its end.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+pub(crate) const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How often a request joins a fill that turns out not to be for it, before its handler runs on its own.
-const JOINS: usize = 3;
+pub(crate) const JOINS: usize = 3;
 
 /// What a round of the flow comes to: the answer, or the request that goes round again.
 type Round<S, ReqB, ResB, E> = Result<ControlFlow<Response<Body<ResB>>, Trip<S, ReqB>>, E>;
@@ -188,7 +193,13 @@ where
         )
         .await;
         let now = core.clock.now();
-        match decide(found, &layer.policy, self.wishes.as_ref(), now, self.luck) {
+        match decide(
+            found,
+            layer.policy.early_refresh,
+            self.wishes.as_ref(),
+            now,
+            self.luck,
+        ) {
             Decision::Hit(entry) => {
                 if let Some(began) = timer {
                     let age_ms = entry.entry().lifetime.age_ms(now);
@@ -297,7 +308,7 @@ where
                         Some(entry) => core.stands_in(entry, &self.layer.policy, *failure).await,
                         None => false,
                     },
-                    Flight::Kept => false,
+                    Flight::Kept | Flight::Value(_) | Flight::Unkept(_) => false,
                 };
                 return Ok(match self.coalesced(&flight, &fill, valid) {
                     Some(response) => ControlFlow::Break(response),
@@ -330,7 +341,13 @@ where
         )
         .await;
         let now = core.clock.now();
-        let decision = decide(found, &layer.policy, self.wishes.as_ref(), now, self.luck);
+        let decision = decide(
+            found,
+            layer.policy.early_refresh,
+            self.wishes.as_ref(),
+            now,
+            self.luck,
+        );
         if let Decision::Hit(entry) | Decision::HitAndRefresh(entry) = decision {
             leader.land(Flight::Kept);
             return Ok(ControlFlow::Break(layer.answer_hit(&entry, self.asker(), now)));
@@ -347,7 +364,7 @@ where
         let now = core.clock.now();
         let made = match flight {
             Flight::Made(made) => made,
-            Flight::Kept => return None,
+            Flight::Kept | Flight::Value(_) | Flight::Unkept(_) => return None,
             Flight::Failed(_) => {
                 let entry = fill.before.as_ref()?;
                 let age = now.since(entry.entry().lifetime.received);

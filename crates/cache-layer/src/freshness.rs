@@ -240,12 +240,12 @@ fn unix_seconds(now: Timestamp) -> i64 {
 }
 
 /// `ttl` without the given part of it.
-fn shortened(ttl: Duration, part: f64) -> Duration {
+pub(crate) fn shortened(ttl: Duration, part: f64) -> Duration {
     // Not by `mul_f64`, which panics for the longest durations.
     ttl.saturating_sub(Duration::try_from_secs_f64(ttl.as_secs_f64() * part).unwrap_or_default())
 }
 
-fn millis(duration: Duration) -> u64 {
+pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 

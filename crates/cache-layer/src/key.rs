@@ -21,7 +21,7 @@ pub(crate) struct KeyBytes {
 impl KeyBytes {
     const SHORT: usize = 256;
 
-    const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             short: [0; Self::SHORT],
             length: 0,

@@ -12,6 +12,8 @@
 //!   sees of them.
 //! - [`Described`] is what a layer keeps, as far as it is known before any request.
 //! - [`CacheHints`] is what a handler says of its own response.
+//! - [`FillPolicy`] and [`Values`] say how the results of a function are kept, and a [`Slot`] is the place of one of them; a
+//!   [`Codec`] makes them bytes. A [`Ttl`] is a lifetime, by length or by name.
 //! - [`Outcome`], [`MissReason`], [`BypassReason`] and [`UncacheableReason`] are the words for what became of a request,
 //!   the same in headers, metrics and logs.
 //!
@@ -89,8 +91,10 @@ mod tags;
 mod targeted;
 mod tasks;
 mod trip;
+mod ttl;
 mod update;
 mod validate;
+mod values;
 mod wishes;
 
 pub use body::Body;
@@ -108,3 +112,5 @@ pub use profile::Profile;
 pub use query::QueryKey;
 pub use service::Cache;
 pub use status::{BypassReason, MissReason, Outcome, UncacheableReason};
+pub use ttl::{NamedTtl, Ttl, TtlError};
+pub use values::{Codec, FillPolicy, Slot, Values, Work};

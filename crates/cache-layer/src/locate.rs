@@ -12,13 +12,13 @@ use crate::key::{self, KeyBytes};
 use crate::policy::Policy;
 use crate::status::MissReason;
 
-/// What was found for a request.
+/// What was found under a key: a response, or another kind of entry.
 #[derive(Debug)]
-pub(crate) enum Found {
-    /// A response, and whether it was forgotten softly.
+pub(crate) enum Found<C = Cached> {
+    /// One, and whether it was forgotten softly.
     Entry {
         /// The entry.
-        entry: Cached,
+        entry: C,
         /// Stale however young.
         soft: bool,
     },

@@ -1,5 +1,6 @@
 //! The metrics of a layer: looked up once, at its first request, and then counted without a look-up.
 
+use std::fmt;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -11,9 +12,16 @@ use crate::status::{BypassReason, MissReason, Outcome, UncacheableReason};
 ///
 /// They are taken from the recorder that is installed when the layer serves its first request: a recorder installed
 /// later sees nothing of this layer.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(crate) struct Metrics(OnceLock<Handles>);
 
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone)]
 struct Handles {
     requests: [Counter; Outcome::ALL.len()],
     time_saved: Counter,
@@ -134,6 +142,18 @@ pub(crate) mod rare {
     pub(crate) fn uncacheable(cache: &str, reason: UncacheableReason) {
         counter!("larder_cache_uncacheable_total", "cache" => cache.to_owned(), "reason" => reason.as_str())
             .increment(1);
+    }
+
+    /// A value was not kept: because the store failed, or because it says so itself.
+    pub(crate) fn unkept(cache: &str, failed: bool) {
+        uncacheable(
+            cache,
+            if failed {
+                UncacheableReason::StoreError
+            } else {
+                UncacheableReason::Hint
+            },
+        );
     }
 
     pub(crate) fn load(cache: &str, mode: &'static str, result: &'static str, took: Duration) {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::policy::{ClientCaching, Policy};
+use crate::ttl::NamedTtl;
 
 /// The four presets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -58,9 +59,13 @@ impl Preset {
     }
 }
 
-/// The lifetimes of the presets, where a configuration has others than [`Preset::ttl`].
+/// The lifetimes of the presets and those with a name, where a configuration has others than [`Preset::ttl`] and
+/// [`NamedTtl::ttl`].
 #[derive(Debug, Clone, Default)]
-pub struct PresetTtls([Option<Duration>; 4]);
+pub struct PresetTtls {
+    presets: [Option<Duration>; 4],
+    named: [Option<Duration>; 4],
+}
 
 impl PresetTtls {
     /// The presets' own.
@@ -72,13 +77,27 @@ impl PresetTtls {
     /// Another lifetime for `preset`.
     #[must_use]
     pub fn with(mut self, preset: Preset, ttl: Duration) -> Self {
-        self.0[preset as usize] = Some(ttl);
+        self.presets[preset as usize] = Some(ttl);
         self
     }
 
     /// The lifetime of `preset`.
     #[must_use]
     pub fn of(&self, preset: Preset) -> Duration {
-        self.0[preset as usize].unwrap_or(preset.ttl())
+        self.presets[preset as usize].unwrap_or(preset.ttl())
+    }
+
+    /// Another lifetime for what is called `name`.
+    #[must_use]
+    pub fn with_named(mut self, name: NamedTtl, ttl: Duration) -> Self {
+        self.named[name as usize] = Some(ttl);
+        self
+    }
+
+    /// The lifetime called `name`.
+    #[must_use]
+    #[inline]
+    pub fn named(&self, name: NamedTtl) -> Duration {
+        self.named[name as usize].unwrap_or(name.ttl())
     }
 }

@@ -92,9 +92,9 @@ pub enum MissReason {
     Request,
     /// It was of a time whose records the store lost, or of another life of its server.
     Epoch,
-    /// It had a form that this version does not know.
+    /// It had a form that this version does not know, or was a value of another type or release.
     Schema,
-    /// It was damaged.
+    /// It was damaged, or could not be read as what its schema says.
     Decode,
     /// A change of one of its tags was announced and is not finished.
     Intent,

@@ -1,81 +1,149 @@
-//! Tags with placeholders, as the macros read them: by the rules of `larder::TagTemplate`.
+//! Templates of keys and tags: text with `{arg}`, `{arg.field}` and `{self.field}` in it.
 
-use syn::LitStr;
+use proc_macro2::{Span, TokenStream};
+use quote::quote;
+use syn::{Expr, LitStr, Result};
 
-/// A text in which placeholders stand in braces.
+/// A template that was read.
 pub(crate) struct Template {
-    pub(crate) text: LitStr,
-    pub(crate) placeholders: Vec<String>,
-    /// The text for `format!`, with an argument for each placeholder.
-    pub(crate) format: String,
+    pieces: Vec<Piece>,
+    span: Span,
+}
+
+enum Piece {
+    Text(String),
+    /// An argument, or a field of one; what it begins with, and what it is.
+    Place(String, Expr),
 }
 
 impl Template {
-    /// Reads a template.
-    pub(crate) fn read(text: LitStr) -> syn::Result<Self> {
+    /// Reads a template whose places must begin with one of `names`.
+    pub(crate) fn read(text: &LitStr, names: &[String]) -> Result<Self> {
+        let span = text.span();
         let value = text.value();
-        let fail = |why: String| Err(syn::Error::new(text.span(), why));
-        if value.is_empty() {
-            return fail("this is empty: a tag needs a name".to_owned());
-        }
-        let (mut placeholders, mut format) = (Vec::new(), String::new());
-        let mut rest = value.as_str();
-        while let Some(at) = rest.find(['{', '}']) {
-            let brace = &rest[at..=at];
-            format.push_str(&rest[..=at]);
-            rest = &rest[at + 1..];
-            if let Some(after) = rest.strip_prefix(brace) {
-                format.push_str(brace);
-                rest = after;
-                continue;
+        let fail = |message: String| Err(syn::Error::new(span, message));
+        let mut pieces = Vec::new();
+        let mut plain = String::new();
+        let mut rest = value.chars().peekable();
+        while let Some(c) = rest.next() {
+            match c {
+                '{' | '}' if rest.peek() == Some(&c) => {
+                    rest.next();
+                    plain.push(c);
+                }
+                '}' => {
+                    return fail("a `}` without a `{` before it; for the character itself write `}}`".into());
+                }
+                '{' => {
+                    let mut inside = String::new();
+                    loop {
+                        match rest.next() {
+                            Some('}') => break,
+                            Some(c) => inside.push(c),
+                            None => {
+                                return fail(
+                                    "a `{` without a `}` after it; for the character itself write `{{`"
+                                        .into(),
+                                );
+                            }
+                        }
+                    }
+                    if !plain.is_empty() {
+                        pieces.push(Piece::Text(std::mem::take(&mut plain)));
+                    }
+                    pieces.push(place(&inside, span, names)?);
+                }
+                c => plain.push(c),
             }
-            let Some(end) = rest.find('}').filter(|_| brace == "{") else {
-                return fail(format!(
-                    "`{brace}` has no partner; write `{brace}{brace}` for a brace that is none of a placeholder"
-                ));
-            };
-            placeholders.push(rest[..end].to_owned());
-            format.push('}');
-            rest = &rest[end + 1..];
         }
-        format.push_str(rest);
-        Ok(Self {
-            text,
-            placeholders,
-            format,
+        if !plain.is_empty() {
+            pieces.push(Piece::Text(plain));
+        }
+        Ok(Self { pieces, span })
+    }
+
+    /// Whether it says `name`, or a field of it.
+    pub(crate) fn says(&self, name: &str) -> bool {
+        let is = |piece: &Piece| matches!(piece, Piece::Place(root, _) if root == name);
+        self.pieces.iter().any(is)
+    }
+
+    /// Its text, if there is nothing else in it.
+    pub(crate) fn plain(&self) -> Option<String> {
+        match &self.pieces[..] {
+            [] => Some(String::new()),
+            [Piece::Text(text)] => Some(text.clone()),
+            _ => None,
+        }
+    }
+
+    /// An expression of the text that it makes.
+    pub(crate) fn text(&self) -> TokenStream {
+        let mut format = String::new();
+        let mut places = Vec::new();
+        for piece in &self.pieces {
+            match piece {
+                Piece::Text(text) => format.push_str(&text.replace('{', "{{").replace('}', "}}")),
+                Piece::Place(_, place) => {
+                    format.push_str("{}");
+                    places.push(place);
+                }
+            }
+        }
+        let format = LitStr::new(&format, self.span);
+        quote!(::std::format!(#format #(, #places)*))
+    }
+
+    /// Expressions of the parts of a key: what lies between two of them cannot move from one to the other.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = TokenStream> {
+        self.pieces.iter().map(|piece| match piece {
+            Piece::Text(text) => quote!(#text),
+            Piece::Place(_, place) => quote!(::larder::__private::Text(&#place)),
         })
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proc_macro2::Span;
-
-    fn read(text: &str) -> Result<(Vec<String>, String), String> {
-        match Template::read(LitStr::new(text, Span::call_site())) {
-            Ok(template) => Ok((template.placeholders, template.format)),
-            Err(error) => Err(error.to_string()),
-        }
+fn place(inside: &str, span: Span, names: &[String]) -> Result<Piece> {
+    let fail = |message: String| Err(syn::Error::new(span, message));
+    let known = || {
+        names
+            .iter()
+            .map(|name| format!("`{name}`"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let mut parts = inside.split('.');
+    let root = parts.next().unwrap_or_default();
+    let is_word = |part: &str| part.chars().all(|c| c == '_' || c.is_alphanumeric()) && !part.is_empty();
+    if !is_word(root) || !parts.all(is_word) {
+        return fail(format!(
+            "`{{{inside}}}` is not an argument or a field of one: it is `{{arg}}`, `{{arg.field}}` or `{{self.field}}`, \
+             without a format"
+        ));
     }
-
-    #[test]
-    fn templates_are_read_as_at_run_time() {
-        let good = |names: &[&str], format: &str| {
-            Ok((
-                names.iter().map(|name| (*name).to_owned()).collect(),
-                format.to_owned(),
-            ))
+    if !names.iter().any(|name| name == root) {
+        let known = if names.is_empty() {
+            "it has none".to_owned()
+        } else {
+            format!("it has {}", known())
         };
-        assert_eq!(read("team:{id}"), good(&["id"], "team:{}"));
-        assert_eq!(read("{a}{b}é"), good(&["a", "b"], "{}{}é"));
-        assert_eq!(read("{{a}}"), good(&[], "{{a}}"));
-        for (text, why) in [
-            ("", "empty"),
-            ("{a", "`{` has no partner"),
-            ("a}", "`}` has no partner"),
-        ] {
-            assert!(read(text).unwrap_err().contains(why), "{text}");
+        return fail(format!("the function has no argument `{root}`; {known}"));
+    }
+    match syn::parse_str::<Expr>(inside) {
+        Ok(mut place) => {
+            // Mistakes of types are shown at the template.
+            syn::visit_mut::VisitMut::visit_expr_mut(&mut Respan(span), &mut place);
+            Ok(Piece::Place(root.to_owned(), place))
         }
+        Err(_) => fail(format!("`{{{inside}}}` is not an argument or a field of one")),
+    }
+}
+
+struct Respan(Span);
+
+impl syn::visit_mut::VisitMut for Respan {
+    fn visit_span_mut(&mut self, span: &mut Span) {
+        // Where the template stands, with the names that are seen there.
+        *span = self.0;
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use crate::entry::{Entry, SharedEntry};
 use crate::error::StoreError;
@@ -28,6 +29,40 @@ impl<T> Answer<T> {
         match self {
             Self::Ready(value) => value,
             Self::Later(value) => value.await,
+        }
+    }
+}
+
+impl<T: Send + Unpin + 'static> Answer<T> {
+    /// All of `answers` in their order; those that come later are waited for together.
+    #[must_use]
+    pub fn all(answers: Vec<Self>) -> Answer<Vec<T>> {
+        if answers.iter().all(|answer| matches!(answer, Self::Ready(_))) {
+            return Answer::Ready(answers.into_iter().filter_map(Self::at_once).collect());
+        }
+        let mut answers = answers;
+        Answer::Later(Box::pin(std::future::poll_fn(move |cx| {
+            let mut waits = false;
+            for answer in &mut answers {
+                if let Self::Later(work) = answer {
+                    match work.as_mut().poll(cx) {
+                        Poll::Ready(value) => *answer = Self::Ready(value),
+                        Poll::Pending => waits = true,
+                    }
+                }
+            }
+            if waits {
+                return Poll::Pending;
+            }
+            let answers = std::mem::take(&mut answers);
+            Poll::Ready(answers.into_iter().filter_map(Self::at_once).collect())
+        })))
+    }
+
+    fn at_once(self) -> Option<T> {
+        match self {
+            Self::Ready(value) => Some(value),
+            Self::Later(_) => None,
         }
     }
 }
@@ -60,6 +95,13 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Looks for the entry under `key`.
     fn lookup(&self, key: &[u8]) -> Answer<Result<Lookup, StoreError>>;
+
+    /// Looks for the entries under all of `keys`, and answers in their order.
+    ///
+    /// By default it asks for each, for all at the same time. A store behind a connection does it in one round trip.
+    fn lookup_many(&self, keys: &[Key]) -> Answer<Vec<Result<Lookup, StoreError>>> {
+        Answer::all(keys.iter().map(|key| self.lookup(key.as_bytes())).collect())
+    }
 
     /// Takes the stamps of `tags` for a fill that begins when this was answered.
     fn capture(&self, tags: &[Tag]) -> Answer<Result<Capture, StoreError>>;
@@ -246,4 +288,32 @@ pub struct Size {
     pub capacity: u64,
     /// Tags that entries carry.
     pub tags: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::task::{Context, Waker};
+
+    /// Is ready when it is polled for the `n`th time.
+    fn at_poll(mut n: u32, value: u8) -> Answer<u8> {
+        Answer::Later(Box::pin(std::future::poll_fn(move |_| {
+            n -= 1;
+            if n == 0 { Poll::Ready(value) } else { Poll::Pending }
+        })))
+    }
+
+    #[test]
+    fn all_answers_come_in_their_order_and_are_waited_for_together() {
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(
+            matches!(Answer::all(vec![Answer::Ready(1), Answer::Ready(2)]), Answer::Ready(all) if all == [1, 2])
+        );
+        let Answer::Later(mut all) = Answer::all(vec![at_poll(3, 1), Answer::Ready(2), at_poll(3, 3)]) else {
+            panic!("two of them come later");
+        };
+        assert!(all.as_mut().poll(&mut cx).is_pending());
+        assert!(all.as_mut().poll(&mut cx).is_pending());
+        assert_eq!(all.as_mut().poll(&mut cx), Poll::Ready(vec![1, 2, 3]));
+    }
 }

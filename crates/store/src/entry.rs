@@ -12,6 +12,7 @@ use crate::clock::{Timestamp, millis};
 use crate::ledger::{Stamps, Validity};
 use crate::search::SearchVariance;
 use crate::tag::Tag;
+use crate::value::StoredValue;
 
 /// What an allocator adds to a piece of memory: a header, and half of what it rounds up to.
 const PIECE: usize = 16;
@@ -57,6 +58,8 @@ pub enum Content {
     /// The mark that responses under this path answer more queries than their own (`No-Vary-Search`): each has a key of
     /// its own, which holds what is left of the query. One rule for each that was seen, the newest first.
     Searches(Box<[SearchVariance]>),
+    /// A value: what a function returned.
+    Value(StoredValue),
 }
 
 /// The request headers by which a response varies: lower case, sorted, each once.
@@ -102,7 +105,17 @@ impl Entry {
     pub fn response(&self) -> Option<&StoredResponse> {
         match &self.content {
             Content::Response(response) => Some(response),
-            Content::Variants(_) | Content::Searches(_) => None,
+            Content::Variants(_) | Content::Searches(_) | Content::Value(_) => None,
+        }
+    }
+
+    /// The value, if it is one.
+    #[must_use]
+    #[inline]
+    pub fn value(&self) -> Option<&StoredValue> {
+        match &self.content {
+            Content::Value(value) => Some(value),
+            _ => None,
         }
     }
 
@@ -125,6 +138,7 @@ impl Entry {
             Content::Response(response) => response.overhead(),
             Content::Variants(all) => all.iter().map(|names| 16 + PIECE + names.len() * 64).sum(),
             Content::Searches(all) => all.iter().map(SearchVariance::overhead).sum(),
+            Content::Value(value) => value.overhead(),
         };
         size_of::<Self>() + 4 * PIECE + content + self.tags_overhead()
     }
@@ -143,10 +157,14 @@ impl Entry {
         texts.sum()
     }
 
-    /// The bytes of the body.
+    /// The bytes of the body, or of the value.
     #[must_use]
     pub fn body_len(&self) -> usize {
-        self.response().map_or(0, |response| response.body.len())
+        match &self.content {
+            Content::Response(response) => response.body.len(),
+            Content::Value(value) => value.size(),
+            Content::Variants(_) | Content::Searches(_) => 0,
+        }
     }
 }
 

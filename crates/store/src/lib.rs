@@ -20,6 +20,7 @@ mod frame;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod key;
+mod key_part;
 mod ledger;
 mod memory;
 mod search;
@@ -27,6 +28,7 @@ mod shelf;
 mod sync;
 mod tag;
 mod template;
+mod value;
 
 pub use clock::{Clock, FakeClock, Timestamp};
 pub use contract::{Answer, Capture, Forgotten, Kept, Lookup, Put, Size, Store, Useless};
@@ -35,9 +37,11 @@ pub use error::{StoreError, StoreErrorKind};
 pub use flight::{Flights, Landing, Leader, Role, Waiter};
 pub use frame::{Frame, FrameError};
 pub use key::{Key, KeyBuffer, KeyWriter};
+pub use key_part::KeyPart;
 pub use ledger::{Sequence, Strength, Validity};
 pub use memory::MemoryStore;
 pub use search::{IgnoredParameters, SearchVariance};
 pub use shelf::{NoRoom, Shelf};
 pub use tag::{Tag, TagId, TagKind};
 pub use template::{TagTemplate, TemplateError, TemplateErrorKind, Unfilled, UnfilledPlaceholder};
+pub use value::{AnyValue, Encode, StoredValue, Unread};

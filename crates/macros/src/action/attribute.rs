@@ -5,7 +5,7 @@ use syn::punctuated::Punctuated;
 use syn::{Ident, LitStr, Token, parenthesized};
 
 use crate::fields::not_empty;
-use crate::template::Template;
+use crate::tag_template::Template;
 
 pub(crate) struct Attribute {
     pub(crate) name: LitStr,

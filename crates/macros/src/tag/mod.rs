@@ -6,7 +6,7 @@ use syn::spanned::Spanned;
 use syn::{DeriveInput, LitStr};
 
 use crate::fields::{self, NamedFields};
-use crate::template::Template;
+use crate::tag_template::Template;
 
 const EXAMPLE: &str = "#[tag(\"team:{team_id}\")]";
 

@@ -17,7 +17,7 @@
 //! | | 4 | how long the making took, in milliseconds |
 //! | | 1 | whether it must be revalidated: 0 or 1 |
 //! | | 2 + … | the tags: how many, then each |
-//! | | 1 + … | the content: 1 a response, 2 variants, 3 searches, then what it is |
+//! | | 1 + … | the content: 1 a response, 2 variants, 3 searches, 4 a value, then what it is |
 //! | end − 8 | 8 | the checksum: XXH3-64 of all bytes before it |
 //!
 //! | Part | Bytes |
@@ -26,6 +26,7 @@
 //! | response | status (2), whether the `ETag` was made here (1), header lines (2), then each: length (2) and name, length (4) and value; the body is the rest |
 //! | variants | lists (2), then each: names (2), then each: length (2), name |
 //! | searches | rules (2), then each: whether unordered (1), ignored (1: 0 none, 1 these, 2 all but these), and unless none: names (2), then each: length (4), text |
+//! | value | schema (8); the value's own bytes are the rest |
 //!
 //! The checksum finds what storage and transport damage. It is no signature: whoever can write to the store can write a
 //! frame with a right one, so a store must be as well guarded as the process. What such a writer cannot do is make this
@@ -58,6 +59,7 @@ const SHARED_TEXT: u8 = 0x80;
 const RESPONSE: u8 = 1;
 const VARIANTS: u8 = 2;
 const SEARCHES: u8 = 3;
+const VALUE: u8 = 4;
 
 /// Which parameters are ignored, as a frame names it.
 const IGNORE_NONE: u8 = 0;
@@ -101,7 +103,7 @@ impl Frame {
     /// # Errors
     ///
     /// [`FrameError::TooLarge`] where there are more than 4096 header lines, tags, lists, or names in one list, or a
-    /// text of 4 GiB.
+    /// text of 4 GiB. [`FrameError::Unencodable`] for a value that has no form in bytes.
     pub fn encode(key: &[u8], entry: &Entry, stamps: &[u8]) -> Result<Bytes, FrameError> {
         write::frame(key, entry, stamps)
     }
@@ -138,6 +140,8 @@ pub enum FrameError {
     Malformed(&'static str),
     /// The entry has more than fits into a frame of the part that is named here.
     TooLarge(&'static str),
+    /// The entry is a value of this process that has no form in bytes.
+    Unencodable,
 }
 
 impl FrameError {
@@ -152,6 +156,7 @@ impl FrameError {
             Self::OtherKey => "other_key",
             Self::Malformed(_) => "malformed",
             Self::TooLarge(_) => "too_large",
+            Self::Unencodable => "unencodable",
         }
     }
 }
@@ -175,6 +180,7 @@ mod tests {
     use crate::entry::{Content, Lifetime, StoredResponse};
     use crate::search::{IgnoredParameters, SearchVariance};
     use crate::tag::Tag;
+    use crate::value::{AnyValue, StoredValue};
     use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
     use proptest::prelude::*;
     use xxhash_rust::xxh3::xxh3_64;
@@ -194,9 +200,11 @@ mod tests {
                 Some((r.status, r.body.clone(), r.generated_etag, lines(r))),
                 None,
                 None,
+                None,
             ),
-            Content::Variants(lists) => (None, Some(lists.clone()), None),
-            Content::Searches(rules) => (None, None, Some(rules.clone())),
+            Content::Variants(lists) => (None, Some(lists.clone()), None, None),
+            Content::Searches(rules) => (None, None, Some(rules.clone()), None),
+            Content::Value(value) => (None, None, None, Some((value.schema(), value.encoded()))),
         };
         (entry.lifetime, tags, content, entry.overhead())
     }
@@ -259,6 +267,8 @@ mod tests {
             responses(),
             lists.prop_map(|lists| Content::Variants(lists.into())),
             rules.prop_map(|rules| Content::Searches(rules.into())),
+            (any::<u64>(), bytes())
+                .prop_map(|(schema, bytes)| { Content::Value(StoredValue::of_bytes(schema, bytes.into())) }),
         ]
     }
 
@@ -397,6 +407,24 @@ mod tests {
         assert_eq!(error.to_string(), "frame too_large: tags");
         let most = Frame::encode(b"", &entry(MOST), b"").unwrap();
         assert_eq!(Frame::decode(&most, b"").unwrap().entry.tags.len(), MOST);
+    }
+
+    #[test]
+    fn a_value_is_written_as_its_bytes_or_not_at_all() {
+        fn encode(value: &AnyValue) -> Option<Bytes> {
+            Some(value.downcast_ref::<String>()?.clone().into())
+        }
+        let lifetime = Lifetime::fresh(Timestamp::from_millis(0), std::time::Duration::ZERO);
+        let entry = |encode| {
+            let value = StoredValue::live(std::sync::Arc::new("jam".to_owned()), 7, 3, encode);
+            Entry::new(lifetime, Content::Value(value), Vec::new())
+        };
+        let written = Frame::encode(b"key", &entry(Some(encode)), b"").unwrap();
+        let frame = Frame::decode(&written, b"key").unwrap();
+        let value = frame.entry.value().unwrap();
+        assert_eq!((value.schema(), value.encoded()), (7, Some("jam".into())));
+        let error = Frame::encode(b"key", &entry(None), b"").unwrap_err();
+        assert_eq!(error.to_string(), "frame unencodable");
     }
 
     #[test]

@@ -7,11 +7,12 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{CHECKSUM, Frame, FrameError, HEAD, MAGIC, MOST, SHARED_TEXT, VERSION};
-use super::{IGNORE_EXCEPT, IGNORE_NONE, IGNORE_ONLY, RESPONSE, SEARCHES, VARIANTS};
+use super::{IGNORE_EXCEPT, IGNORE_NONE, IGNORE_ONLY, RESPONSE, SEARCHES, VALUE, VARIANTS};
 use crate::clock::Timestamp;
 use crate::entry::{Content, Entry, Lifetime, StoredResponse, VaryNames};
 use crate::search::{IgnoredParameters, SearchVariance};
 use crate::tag::{Tag, TagKind};
+use crate::value::StoredValue;
 
 type Read<T> = Result<T, FrameError>;
 
@@ -194,6 +195,11 @@ impl<'a> Reader<'a> {
             SEARCHES => {
                 let rules = self.list("searches", 2, Self::search)?;
                 Ok(Content::Searches(rules.into()))
+            }
+            VALUE => {
+                let schema = self.u64()?;
+                let value = self.take(self.left())?;
+                Ok(Content::Value(StoredValue::of_bytes(schema, self.shared(value))))
             }
             _ => Err(FrameError::Malformed("content")),
         }

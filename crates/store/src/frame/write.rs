@@ -4,7 +4,7 @@ use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{CHECKSUM, FrameError, MAGIC, MOST, SHARED_TEXT, VERSION};
-use super::{IGNORE_EXCEPT, IGNORE_NONE, IGNORE_ONLY, RESPONSE, SEARCHES, VARIANTS};
+use super::{IGNORE_EXCEPT, IGNORE_NONE, IGNORE_ONLY, RESPONSE, SEARCHES, VALUE, VARIANTS};
 use crate::entry::{Content, Entry, Lifetime, StoredResponse, VaryNames};
 use crate::search::{IgnoredParameters, SearchVariance};
 use crate::tag::{Tag, TagKind};
@@ -32,17 +32,29 @@ impl Sink for Vec<u8> {
 }
 
 pub(super) fn frame(key: &[u8], entry: &Entry, stamps: &[u8]) -> Result<Bytes, FrameError> {
+    // Once, for both passes.
+    let value = match entry.value() {
+        None => Bytes::new(),
+        Some(value) => value.encoded().ok_or(FrameError::Unencodable)?,
+    };
     let mut length = Length(CHECKSUM);
-    put_frame(&mut length, 0, key, entry, stamps)?;
+    put_frame(&mut length, 0, key, entry, &value, stamps)?;
     let mut bytes = Vec::with_capacity(length.0);
-    put_frame(&mut bytes, length.0, key, entry, stamps)?;
+    put_frame(&mut bytes, length.0, key, entry, &value, stamps)?;
     let checksum = xxh3_64(&bytes);
     bytes.put(&checksum.to_le_bytes());
     Ok(bytes.into())
 }
 
-/// All but the checksum.
-fn put_frame(sink: &mut impl Sink, length: usize, key: &[u8], entry: &Entry, stamps: &[u8]) -> Written {
+/// All but the checksum. `value` is the entry's as bytes, where it is one.
+fn put_frame(
+    sink: &mut impl Sink,
+    length: usize,
+    key: &[u8],
+    entry: &Entry,
+    value: &[u8],
+    stamps: &[u8],
+) -> Written {
     sink.put(&MAGIC);
     sink.put(&[VERSION, 0]);
     sink.put(&(length as u64).to_le_bytes());
@@ -64,6 +76,12 @@ fn put_frame(sink: &mut impl Sink, length: usize, key: &[u8], entry: &Entry, sta
             sink.put(&[SEARCHES]);
             count(sink, rules.len(), "searches")?;
             rules.iter().try_for_each(|rule| search(sink, rule))
+        }
+        Content::Value(stored) => {
+            sink.put(&[VALUE]);
+            sink.put(&stored.schema().to_le_bytes());
+            sink.put(value);
+            Ok(())
         }
     }
 }

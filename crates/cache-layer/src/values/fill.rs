@@ -1,0 +1,340 @@
+//! The road of a call that is no plain hit: rounds of looking up, deciding, and making the value or waiting for it.
+
+use std::any::Any;
+use std::future::Future;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_store::{Capture, Key, Landing, Leader, Role, Tag, Validity};
+use tokio::time::{Instant, timeout_at};
+
+use super::typed::{HeldValue, Keeping, Made, Values};
+use super::work::Work;
+use crate::cached::Held;
+use crate::engine::{Core, Engine, Failure, Flight, FlightKey};
+use crate::flow::{Decision, JOINS, LONGEST, decide};
+use crate::freshness::{Load, may_stand_in};
+use crate::metrics::rare;
+use crate::status::{MissReason, Outcome};
+
+pub(super) type Lead = Option<Leader<FlightKey, Flight>>;
+
+/// One call on its way.
+pub(super) struct Trip<'a, T> {
+    pub(super) engine: &'a Engine,
+    pub(super) values: &'a Values<T>,
+    pub(super) key: Key,
+    /// The tags that are known before the value is made; none until they are needed.
+    pub(super) tags: Vec<Tag>,
+    luck: f64,
+    /// Why the value is made.
+    pub(super) reason: MissReason,
+    /// What was found and is past its use: it may stand in.
+    before: Option<HeldValue>,
+}
+
+/// How a wait for another's value ended.
+enum Waited<T> {
+    /// With this value.
+    Value(T),
+    /// With one that is not for this call: it goes another round.
+    Again,
+    /// Without one: this call makes its own.
+    Alone(Lead),
+}
+
+/// What a call says of itself: its arguments, the tags that follow from them, and the making of the value.
+pub(super) struct Making<A, G, F> {
+    pub(super) args: A,
+    pub(super) tags: G,
+    pub(super) fill: F,
+}
+
+impl<'a, T: Any + Clone + Send + Sync> Trip<'a, T> {
+    pub(super) fn new(engine: &'a Engine, values: &'a Values<T>, key: Key, luck: f64) -> Self {
+        Self {
+            engine,
+            values,
+            key,
+            tags: Vec::new(),
+            luck,
+            reason: MissReason::Absent,
+            before: None,
+        }
+    }
+
+    pub(super) fn core(&self) -> &'a Arc<Core> {
+        self.engine.core()
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.values.policy.name
+    }
+
+    pub(super) async fn answer<A, E, G, F, W>(mut self, making: Making<A, G, F>) -> Result<T, E>
+    where
+        G: FnOnce(&A) -> Vec<Tag>,
+        F: FnOnce(A) -> W,
+        W: Work<T, E>,
+    {
+        let Making { args, tags, fill } = making;
+        let mut tags = Some(tags);
+        let until = Instant::now() + self.values.policy.wait.min(LONGEST);
+        for _ in 0..JOINS {
+            let decision = self.look().await;
+            if let Decision::Hit(entry) = &decision
+                && let Some(value) = self.values.hit(entry)
+            {
+                return Ok(value);
+            }
+            if let Some(tags) = tags.take() {
+                self.name_tags(tags(&args));
+            }
+            match decision {
+                Decision::HitAndRefresh(entry) => {
+                    if let Some(value) = self.values.hit(&entry) {
+                        self.refresh("early", &entry, || fill(args)).await;
+                        return Ok(value);
+                    }
+                }
+                Decision::Stale(entry) if W::DETACHES => {
+                    let now = self.core().clock.now();
+                    if let Some(value) = self.values.stale(&entry, now, Outcome::StaleSwr, "swr") {
+                        self.refresh("swr", &entry, || fill(args)).await;
+                        return Ok(value);
+                    }
+                }
+                Decision::Hit(entry) | Decision::Stale(entry) => {
+                    (self.reason, self.before) = (MissReason::Expired, Some(entry));
+                }
+                Decision::Fill(reason, before) => (self.reason, self.before) = (reason, before),
+            }
+            let capture = match self.reason {
+                MissReason::TierError => None,
+                _ => self.capture().await,
+            };
+            let Some(capture) = capture else {
+                self.reason = MissReason::TierError;
+                // Beyond the wait it goes on: it must not fail because the cache did.
+                let _permit = timeout_at(until, self.core().unaided.acquire()).await;
+                return self.make(fill(args), None, None).await;
+            };
+            let leader = match self.join(&capture) {
+                Role::Leader(leader) => match self.take_lead(leader).await {
+                    ControlFlow::Break(value) => return Ok(value),
+                    ControlFlow::Continue(leader) => Some(leader),
+                },
+                Role::Waiter(waiter) => {
+                    let soft = self.soft::<W, E>().await;
+                    let limit = soft.map_or(until, |soft| until.min(Instant::now() + soft));
+                    match self.wait(waiter, limit, soft.is_some(), &capture).await {
+                        Waited::Value(value) => return Ok(value),
+                        Waited::Again => continue,
+                        Waited::Alone(leader) => leader,
+                    }
+                }
+            };
+            if let Some(soft) = self.soft::<W, E>().await {
+                return self.make_softly(|| fill(args), leader, capture, soft).await;
+            }
+            return self.make(fill(args), leader, Some(capture)).await;
+        }
+        // Each value that it waited for was overtaken by an invalidation, or could not be made.
+        let capture = self.capture().await;
+        self.make(fill(args), None, capture).await
+    }
+
+    /// Looks the value up, and decides.
+    pub(super) async fn look(&self) -> Decision<HeldValue> {
+        let core = self.core();
+        let found = core.ask(core.store.lookup(self.key.as_bytes())).await;
+        let now = core.clock.now();
+        let early = self.values.policy.early_refresh;
+        decide(self.values.found(found), early, None, now, self.luck)
+    }
+
+    /// The stamps of all tags that are known by now.
+    pub(super) async fn capture(&self) -> Option<Capture> {
+        let core = self.core();
+        core.ask(core.store.capture(&self.tags)).await.ok()
+    }
+
+    /// Those of the policy, and `own`, which follow from the arguments.
+    fn name_tags(&mut self, own: Vec<Tag>) {
+        self.tags.clone_from(&self.values.policy.tags);
+        self.tags.extend(own);
+    }
+
+    pub(super) fn join(&self, capture: &Capture) -> Role<FlightKey, Flight> {
+        self.core()
+            .flights
+            .join((self.key.clone(), capture.fingerprint()))
+    }
+
+    /// Takes the lead, unless an earlier flight ended between the look-up and the joining: then its value is there.
+    async fn take_lead(
+        &self,
+        leader: Leader<FlightKey, Flight>,
+    ) -> ControlFlow<T, Leader<FlightKey, Flight>> {
+        if let Decision::Hit(entry) | Decision::HitAndRefresh(entry) = self.look().await
+            && let Some(value) = self.values.hit(&entry)
+        {
+            leader.land(Flight::Kept);
+            return ControlFlow::Break(value);
+        }
+        ControlFlow::Continue(leader)
+    }
+
+    /// Whether what was found before may be served in the place of a new value.
+    pub(super) async fn stands_in(&self) -> Option<&HeldValue> {
+        let core = self.core();
+        let entry = self.before.as_ref()?;
+        let known = core.is_known(&entry.0).await;
+        (known && may_stand_in(entry.lifetime(), core.clock.now(), Duration::ZERO)).then_some(entry)
+    }
+
+    /// How long this call waits before it is answered with what was found before, if it may be.
+    async fn soft<W: Work<T, E>, E>(&self) -> Option<Duration> {
+        let soft = self.values.policy.soft_timeout.filter(|_| W::DETACHES)?;
+        self.stands_in().await.map(|_| soft.min(LONGEST))
+    }
+
+    pub(super) fn stale(&self, outcome: Outcome, cause: &'static str) -> Option<T> {
+        let entry = self.before.as_ref()?;
+        let now = self.core().clock.now();
+        self.values.stale(entry, now, outcome, cause)
+    }
+
+    /// Waits for the one who makes the value.
+    async fn wait(
+        &mut self,
+        waiter: larder_store::Waiter<FlightKey, Flight>,
+        limit: Instant,
+        soft: bool,
+        joined: &Capture,
+    ) -> Waited<T> {
+        let began = Instant::now();
+        let landing = timeout_at(limit, waiter).await;
+        let (word, waited) = match landing {
+            Ok(Landing::Landed(flight)) => {
+                rare::waited(self.name(), "value", began.elapsed());
+                return match self.landed(flight, joined).await {
+                    Some(value) => Waited::Value(value),
+                    None => Waited::Again,
+                };
+            }
+            Ok(Landing::Leads(leader)) => ("leader_failed", Waited::Alone(Some(leader))),
+            Ok(Landing::Released) => ("released", Waited::Alone(None)),
+            Err(_) => ("timeout", Waited::Alone(None)),
+        };
+        rare::waited(self.name(), word, began.elapsed());
+        // The stale value is for who waited long enough, unless it was forgotten meanwhile.
+        if soft
+            && word == "timeout"
+            && self.stands_in().await.is_some()
+            && let Some(value) = self.stale(Outcome::StaleSwr, "soft_timeout")
+        {
+            return Waited::Value(value);
+        }
+        waited
+    }
+
+    /// The value that another made, if it is for this call.
+    async fn landed(&mut self, flight: Flight, joined: &Capture) -> Option<T> {
+        let core = self.core();
+        let (entry, valid) = match flight {
+            // An invalidation may have come after this call joined; and some tags are known only now.
+            Flight::Value(entry) => {
+                let validity = core.ask(core.store.validity(&entry)).await;
+                (entry, matches!(validity, Ok(Validity::Valid)))
+            }
+            // It has no stamps of its own. They are this call's, if they are still what they were when it joined.
+            Flight::Unkept(entry) => {
+                let now = self.capture().await;
+                (
+                    entry,
+                    now.is_some_and(|now| now.fingerprint() == joined.fingerprint()),
+                )
+            }
+            Flight::Failed(_) => {
+                self.stands_in().await?;
+                return self.stale(Outcome::StaleError, "error");
+            }
+            Flight::Made(_) | Flight::Kept => return None,
+        };
+        if !valid {
+            return None;
+        }
+        self.values.serve(&HeldValue(entry), Outcome::Coalesced)
+    }
+
+    /// Makes the value here. `leader` frees those who wait, however this ends.
+    async fn make<E>(
+        mut self,
+        work: impl Future<Output = Result<T, E>>,
+        leader: Lead,
+        capture: Option<Capture>,
+    ) -> Result<T, E> {
+        rare::miss(self.name(), self.reason);
+        let core = self.core();
+        let values = self.values;
+        let policy = &*values.policy;
+        tracing::debug!(cache = &*policy.name, reason = self.reason.as_str(), "filling");
+        let began = core.clock.now();
+        let result = {
+            let _inflight = policy.metrics.load(&policy.name);
+            work.await
+        };
+        let load = Load {
+            began,
+            ended: core.clock.now(),
+        };
+        let word = if result.is_ok() { "ok" } else { "error" };
+        rare::load(&policy.name, "foreground", word, load.ended.since(began));
+        match result {
+            Ok(value) => {
+                let made = Made {
+                    key: self.key.clone(),
+                    value: value.clone(),
+                    tags: std::mem::take(&mut self.tags),
+                    load,
+                    capture,
+                };
+                let kept = values.keep(core, made).await;
+                let outcome = match &kept {
+                    Keeping::Judged(_, larder_store::Kept::Stored) => Outcome::Miss,
+                    _ => Outcome::Uncacheable,
+                };
+                values.count(outcome);
+                land(leader, kept);
+                Ok(value)
+            }
+            Err(error) => {
+                if self.stands_in().await.is_some()
+                    && let Some(value) = self.stale(Outcome::StaleError, "error")
+                {
+                    if let Some(leader) = leader {
+                        leader.land(Flight::Failed(Failure::Unreachable));
+                    }
+                    return Ok(value);
+                }
+                values.count(Outcome::Uncacheable);
+                if let Some(leader) = leader {
+                    leader.release();
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Frees those who wait, with what they may have of it.
+pub(super) fn land(leader: Lead, kept: Keeping) {
+    let Some(leader) = leader else { return };
+    match kept {
+        Keeping::Judged(entry, _) => leader.land(Flight::Value(entry)),
+        Keeping::Not(Some(entry)) => leader.land(Flight::Unkept(entry)),
+        Keeping::Not(None) => leader.release(),
+    }
+}

@@ -1,0 +1,200 @@
+//! What the attributes of `larder-macros` write calls of. No part of the API: it changes without notice.
+
+use std::fmt::{self, Display, Write};
+use std::future::Future;
+use std::time::Duration;
+
+use larder_cache_layer::{Slot, Values};
+use larder_store::{KeyBuffer, KeyPart, KeyWriter, Tag};
+
+use crate::error::TimedOut;
+use crate::larder::Larder;
+use crate::scope::HasLarder;
+
+/// What a cached function may be told as its handle.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no `Larder`",
+    label = "expected a `Larder`, an `Option` of one, or something that has one",
+    note = "implement `larder::HasLarder` for it, or name the field that is one: `larder = self.larder`"
+)]
+pub trait Handle {
+    /// The handle, if there is one.
+    fn handle(&self) -> Option<&Larder>;
+}
+
+impl<T: HasLarder> Handle for T {
+    fn handle(&self) -> Option<&Larder> {
+        Some(self.larder())
+    }
+}
+
+impl Handle for Option<Larder> {
+    fn handle(&self) -> Option<&Larder> {
+        self.as_ref()
+    }
+}
+
+/// The path of a function, from that of an item within it.
+pub fn path_of<T>(_: &T) -> String {
+    let path = std::any::type_name::<T>();
+    let path = path.rsplit_once("::").map_or(path, |(function, _)| function);
+    path.replace("::{{closure}}", "")
+}
+
+/// What is written with `Display`, as a part of a key.
+#[derive(Debug)]
+pub struct Text<'a, T: ?Sized>(pub &'a T);
+
+impl<T: Display + ?Sized> KeyPart for Text<'_, T> {
+    #[inline]
+    fn write_to<W: KeyBuffer>(&self, key: &mut KeyWriter<'_, W>) {
+        let mut text = Short::default();
+        // `Short` takes all that is written; a `Display` that fails for reasons of its own has said less.
+        let _ = write!(text, "{}", self.0);
+        key.part(text.as_bytes());
+    }
+}
+
+/// A text that is on the stack while it is short.
+struct Short {
+    bytes: [u8; 48],
+    length: usize,
+    long: String,
+}
+
+impl Default for Short {
+    fn default() -> Self {
+        Self {
+            bytes: [0; 48],
+            length: 0,
+            long: String::new(),
+        }
+    }
+}
+
+impl Short {
+    fn as_bytes(&self) -> &[u8] {
+        if self.long.is_empty() {
+            &self.bytes[..self.length]
+        } else {
+            self.long.as_bytes()
+        }
+    }
+}
+
+impl Write for Short {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = self.length + text.len();
+        match self.bytes.get_mut(self.length..end) {
+            Some(room) if self.long.is_empty() => {
+                room.copy_from_slice(text.as_bytes());
+                self.length = end;
+            }
+            _ => {
+                if self.long.is_empty() {
+                    // Whole texts were copied in, so what is there is one.
+                    self.long
+                        .push_str(str::from_utf8(&self.bytes[..self.length]).unwrap_or_default());
+                }
+                self.long.push_str(text);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The call of a cached function, in a cache or, where none is in scope, without one.
+#[derive(Debug)]
+#[must_use]
+pub struct Call<'a, T> {
+    slot: Option<Slot<'a, T>>,
+}
+
+impl<'a, T: Clone + Send + Sync + 'static> Call<'a, T> {
+    /// The call with this key.
+    #[inline]
+    pub fn new(larder: Option<&'a Larder>, key: &impl KeyPart, values: &'a Values<T>) -> Self {
+        if larder.is_none() {
+            tracing::warn!(
+                cache = values.name(),
+                "no Larder is in scope, and the function runs uncached: lay `Larder::scope_layer` around the service, run \
+                 it within `Larder::scope`, or give the function an argument `larder: &Larder`"
+            );
+        }
+        let slot = larder.map(|larder| larder.engine().slot(key, values));
+        Self { slot }
+    }
+
+    /// [`Slot::fill_from`].
+    ///
+    /// # Errors
+    /// What `fill` answered.
+    #[inline]
+    pub async fn fill<A, E, F>(
+        self,
+        args: A,
+        tags: impl FnOnce(&A) -> Vec<Tag>,
+        fill: impl FnOnce(A) -> F,
+    ) -> Result<T, E>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        match self.slot {
+            Some(slot) => slot.fill_from(args, tags, fill).await,
+            None => fill(args).await,
+        }
+    }
+
+    /// [`Slot::refresh_from`].
+    ///
+    /// # Errors
+    /// What `fill` answered.
+    #[inline]
+    pub async fn refresh<A, E, F>(
+        self,
+        args: A,
+        tags: impl FnOnce(&A) -> Vec<Tag>,
+        fill: impl FnOnce(A) -> F,
+    ) -> Result<T, E>
+    where
+        E: Send + 'static,
+        F: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        match self.slot {
+            Some(slot) => slot.refresh_from(args, tags, fill).await,
+            None => fill(args).await,
+        }
+    }
+}
+
+/// Forgets what `#[invalidates]` names, after its function succeeded.
+pub async fn forget(larder: Option<Larder>, tags: Vec<Tag>) {
+    let Some(larder) = larder else {
+        tracing::warn!("no Larder is in scope, and nothing was forgotten: see `Larder::scope_layer`");
+        return;
+    };
+    // The engine has logged and counted a failure; the function has done its work all the same.
+    let _ = larder.invalidate_tags(tags).await;
+}
+
+/// The value of a function that has no errors.
+pub fn infallible<T>(result: Result<T, std::convert::Infallible>) -> T {
+    match result {
+        Ok(value) => value,
+        Err(never) => match never {},
+    }
+}
+
+/// `work`, or after `limit` the error that says so.
+///
+/// # Errors
+/// That of `work`, or [`TimedOut`].
+pub async fn within<T, E: From<TimedOut>>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    match tokio::time::timeout(limit, work).await {
+        Ok(result) => result,
+        Err(_) => Err(TimedOut::new(limit).into()),
+    }
+}

@@ -1,0 +1,16 @@
+//! Values of functions: what is kept, how often a function runs, and what an invalidation does to runs under way.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test ends with the first surprise"
+)]
+
+#[path = "functions/attribute.rs"]
+mod attribute;
+#[path = "functions/engine.rs"]
+mod engine;
+#[path = "functions/many.rs"]
+mod many;
+#[path = "functions/outside.rs"]
+mod outside;
+mod support;
