@@ -5,7 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use larder_store::{StoreError, StoreErrorKind, Strength};
 use redis::aio::MultiplexedConnection;
-use redis::{Client, ErrorKind, RedisError, RetryMethod, Script, ServerErrorKind, Value};
+use redis::{
+    AsyncConnectionConfig, Client, ErrorKind, RedisError, RetryMethod, Script, ServerErrorKind, Value,
+};
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::protocol::{
     Generation, IntentId, Names, RecordId, Scripts, Stamp, Tally, Verdict, fingerprint, judge,
@@ -42,10 +45,18 @@ const CHUNK: usize = 500;
 impl Server {
     /// Connects, and learns who the server is.
     pub(crate) async fn meet(client: &Client, within: Duration) -> Result<Self, StoreError> {
-        let config = redis::AsyncConnectionConfig::new()
+        let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(within))
             .set_response_timeout(None);
-        let connected = client.get_multiplexed_async_connection_with_config(&config).await;
+        Self::meet_on(client, &config).await.map(|(server, _)| server)
+    }
+
+    /// The same on a connection with these settings, which is answered too.
+    pub(crate) async fn meet_on(
+        client: &Client,
+        config: &AsyncConnectionConfig,
+    ) -> Result<(Self, MultiplexedConnection), StoreError> {
+        let connected = client.get_multiplexed_async_connection_with_config(config).await;
         let mut connection = connected.map_err(failed)?;
         let info = redis::cmd("INFO")
             .arg("server")
@@ -69,11 +80,17 @@ impl Server {
         let run_id = field(&info, "run_id").ok_or_else(unknown)?;
         let version =
             field(&info, "redis_version").and_then(|version| version.split('.').next()?.parse().ok());
-        Ok(Self {
-            connection,
+        let server = Self {
+            connection: connection.clone(),
             run_id: run_id.as_bytes().into(),
             scripts: Scripts::new(version.unwrap_or(6)),
-        })
+        };
+        Ok((server, connection))
+    }
+
+    /// A hash of who the server is.
+    pub(crate) fn run(&self) -> u64 {
+        xxh3_64(&self.run_id)
     }
 
     /// Waits for an answer, whatever it is.
@@ -331,7 +348,7 @@ fn is_full(error: &RedisError) -> bool {
     error.code() == Some("OOM") || error.to_string().contains("OOM command not allowed")
 }
 
-fn failed(error: RedisError) -> StoreError {
+pub(crate) fn failed(error: RedisError) -> StoreError {
     let kind = if error.is_timeout() {
         StoreErrorKind::Timeout
     } else if is_full(&error) {

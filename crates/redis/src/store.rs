@@ -14,7 +14,9 @@ use redis::{Client, IntoConnectionInfo};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
+use crate::board::Board;
 use crate::budget::Budget;
+use crate::feed::{Coherence, Feed};
 use crate::link::Link;
 use crate::lookup::{self, Shelves};
 use crate::pending::Invalidation;
@@ -51,6 +53,8 @@ struct Inner {
     writes: Writes,
     longest: Duration,
     largest: usize,
+    coherence: Coherence,
+    feed: Arc<Feed>,
 }
 
 /// Makes a [`RedisStore`].
@@ -64,6 +68,7 @@ pub struct Builder {
     largest: usize,
     budget: Budget,
     clock: Clock,
+    coherence: Coherence,
 }
 
 impl Builder {
@@ -119,6 +124,12 @@ impl Builder {
         self
     }
 
+    /// How an entry in memory is told to be valid. [`Coherence::Strict`] by default.
+    pub fn coherence(mut self, coherence: Coherence) -> Self {
+        self.coherence = coherence;
+        self
+    }
+
     /// The longest that an entry is kept on the server, stale windows included. 24 h by default. The records of tags are
     /// kept for twice as long.
     pub fn longest(mut self, longest: Duration) -> Self {
@@ -144,12 +155,15 @@ impl Builder {
         let address = info.addr().to_string();
         let client = Client::open(info).map_err(unusable)?;
         let names = Names::new(&self.namespace);
+        let board = self.coherence.bound().map(|_| Board::new());
         Ok(RedisStore(Arc::new(Inner {
-            link: Arc::new(Link::new(client, address, names, self.budget)),
+            link: Arc::new(Link::new(client, address, names, self.budget, board)),
             shelves: Arc::new(Shelves::new(self.memory, self.clock)),
             writes: Writes::new(self.budget.writing),
             longest: self.longest,
             largest: self.largest,
+            coherence: self.coherence,
+            feed: Arc::default(),
         })))
     }
 
@@ -192,6 +206,7 @@ impl RedisStore {
             largest: 8 << 20,
             budget: Budget::default(),
             clock: Clock::system(),
+            coherence: Coherence::Strict,
         }
     }
 
@@ -214,7 +229,8 @@ impl RedisStore {
 
     /// Takes an entry in, whose tags all have a record: in memory now, on the server soon.
     fn take_in(inner: &Inner, key: Key, entry: Entry, seen: &Seen) -> Put {
-        let seal = Seal::new(seen.stamp, &entry);
+        let seal = Seal::new(seen.stamp, &entry, &inner.link);
+        seal.renew(seen.noted.as_ref());
         let frame = Frame::encode(key.as_bytes(), &entry, &seen.stamp.to_bytes());
         let time_to_live = time_to_live(&entry, inner.longest);
         let records = seal.records.clone();
@@ -272,6 +288,12 @@ impl Store for RedisStore {
 
     fn lookup(&self, key: &[u8]) -> Answer<Result<Lookup, StoreError>> {
         let (link, shelves) = (Arc::clone(&self.0.link), Arc::clone(&self.0.shelves));
+        if let Some(bound) = self.0.coherence.bound() {
+            if let Some(entry) = lookup::proved(&link, &shelves, key, bound) {
+                return Answer::Ready(Ok(Lookup::Found(entry)));
+            }
+            self.0.feed.begin(&link, bound);
+        }
         Answer::Later(Box::pin(lookup::lookup(link, shelves, Key::from(key))))
     }
 
@@ -281,10 +303,19 @@ impl Store for RedisStore {
         let time_to_live = self.records_live();
         Answer::Later(Box::pin(async move {
             let live = link.live()?;
+            let noted = link
+                .board
+                .as_ref()
+                .map(|board| board.note(link.names.of(&records)));
             let capturing = live.server.capture(&link.names, &records, time_to_live);
             let captured = link.within(&live, capturing).await?;
             let stamp = captured.stamp;
-            Ok(Capture::new(captured.fingerprint, Seen { stamp, records }))
+            let seen = Seen {
+                stamp,
+                records,
+                noted,
+            };
+            Ok(Capture::new(captured.fingerprint, seen))
         }))
     }
 
