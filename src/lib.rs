@@ -63,7 +63,7 @@ mod larder;
 
 pub use config::Config;
 pub use error::{Error, ErrorKind};
-pub use larder::{Builder, Invalidated, Larder};
+pub use larder::{Builder, Intent, Invalidated, Larder};
 #[cfg(feature = "axum")]
 pub use larder_cache_layer::from_extractor;
 pub use larder_cache_layer::{

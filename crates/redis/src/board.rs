@@ -39,7 +39,7 @@ pub(crate) struct Proof(Box<[(usize, AtomicU64)]>);
 pub(crate) struct Noted(Box<[(usize, u64)]>);
 
 /// Groups: 32 KiB. With 100 changes a second and 8 records for each entry, an entry is asked about once in 5 s.
-const GROUPS: usize = 1 << 12;
+const GROUPS: usize = if cfg!(test) { 2 } else { 1 << 12 };
 
 impl Board {
     pub(crate) fn new() -> Self {
@@ -176,6 +176,311 @@ impl Proof {
             if let Some((_, noted)) = noted.0.iter().find(|(other, _)| other == group) {
                 number.store(*noted, Ordering::SeqCst);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    /// What is wrong with the listening.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    enum Flaw {
+        None,
+        /// The groups are noted when the answer is there: an install after the await.
+        NotesLate,
+        /// What was proved once is proved for good: no heartbeat.
+        NoHeartbeat,
+        /// Any answer of the server is a sign of life: a `PING`.
+        PongIsEnough,
+        /// A beat proves that all was told up to when it was heard, not up to when it was sent.
+        CountsFromHearing,
+        /// A lost connection is not noticed, or puts nothing in doubt when there is another.
+        NoLapse,
+        /// A message that names no key is no message: `FLUSHALL`.
+        IgnoresFlush,
+    }
+
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    enum Told {
+        Changed,
+        All,
+        Beat(u64),
+    }
+
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    enum Wire {
+        Up,
+        /// Open on both sides, and nothing comes through any more.
+        Half,
+        Down,
+    }
+
+    /// One record, one entry that shows it as it was at first, one fill that reads its stamp, one writer.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    struct World {
+        now: u64,
+        changed: bool,
+        done: Option<u64>,
+        wire: Wire,
+        connection: u64,
+        faults: u8,
+        told: [Option<Told>; 4],
+        noted: Option<(u64, u64)>,
+        seen: Option<bool>,
+        write: u8,
+        fills: u8,
+        // The board and the proof, as plain numbers.
+        number: u64,
+        proved: u64,
+        awaited: Option<(u64, u64)>,
+        up: bool,
+        proof: u64,
+    }
+
+    const BOUND: u64 = 2;
+    const LAST: u64 = 6;
+    const KEY: &[u8] = b"record";
+
+    impl World {
+        const START: Self = Self {
+            now: 1,
+            changed: false,
+            done: None,
+            wire: Wire::Up,
+            connection: 1,
+            faults: 0,
+            told: [None; 4],
+            noted: None,
+            seen: None,
+            write: 0,
+            fills: 0,
+            number: 0,
+            proved: 0,
+            awaited: None,
+            up: false,
+            proof: u64::MAX,
+        };
+
+        /// The board that these numbers are of, and the proof.
+        fn board(&self) -> (Board, Proof) {
+            let board = Board::new();
+            board
+                .groups
+                .iter()
+                .for_each(|group| group.store(self.number, Ordering::SeqCst));
+            board.proved.store(self.proved, Ordering::SeqCst);
+            board.up.store(self.up, Ordering::SeqCst);
+            *board.awaited() = self.awaited;
+            let proof = Board::no_proof([KEY]);
+            proof.0[0].1.store(self.proof, Ordering::SeqCst);
+            (board, proof)
+        }
+
+        /// The same after `change` was made to board and proof: one second is one step of time.
+        fn with(mut self, change: impl FnOnce(&Board, &Proof, Instant)) -> Self {
+            let (board, proof) = self.board();
+            let now = board.began + Duration::from_secs(self.now);
+            change(&board, &proof, now);
+            self.number = board.number(Board::group(KEY));
+            self.proved = board.proved.load(Ordering::SeqCst);
+            self.up = board.up.load(Ordering::SeqCst);
+            self.awaited = *board.awaited();
+            self.proof = proof.0[0].1.load(Ordering::SeqCst);
+            self
+        }
+
+        fn tell(mut self, what: Told) -> Option<Self> {
+            if self.wire == Wire::Up {
+                *self.told.iter_mut().find(|place| place.is_none())? = Some(what);
+            }
+            Some(self)
+        }
+
+        fn next(self, flaw: Flaw) -> Vec<Self> {
+            let mut all = vec![
+                self.writes(),
+                self.fills(flaw),
+                self.beats(flaw),
+                self.hears(flaw),
+            ];
+            all.push((self.now < LAST).then_some(Self {
+                now: self.now + 1,
+                ..self
+            }));
+            if self.faults == 0 {
+                let told = [None; 4];
+                all.push(Some(Self {
+                    wire: Wire::Half,
+                    told,
+                    faults: 1,
+                    ..self
+                }));
+                all.push(Some(Self {
+                    wire: Wire::Down,
+                    told,
+                    faults: 1,
+                    ..self
+                }));
+            }
+            if self.wire == Wire::Down {
+                let again = Self {
+                    wire: Wire::Up,
+                    connection: self.connection + 1,
+                    ..self
+                };
+                all.push(Some(if flaw == Flaw::NoLapse {
+                    again
+                } else {
+                    again.with(|board, _, _| {
+                        board.lapse();
+                    })
+                }));
+            }
+            all.into_iter().flatten().collect()
+        }
+
+        /// Forgets the record, by name or with all others; says so.
+        fn writes(self) -> Option<Self> {
+            let changed = Self {
+                changed: true,
+                write: self.write + 1,
+                ..self
+            };
+            match self.write {
+                0 => changed.tell(if self.faults == 0 {
+                    Told::All
+                } else {
+                    Told::Changed
+                }),
+                1 => Some(Self {
+                    done: Some(self.now),
+                    write: 2,
+                    ..self
+                }),
+                _ => None,
+            }
+        }
+
+        /// Notes, asks, and takes the answer: twice.
+        fn fills(self, flaw: Flaw) -> Option<Self> {
+            let note = |board: &Board| board.note([KEY]).0[0];
+            let group = Board::group(KEY) as u64;
+            match (self.noted, self.seen) {
+                _ if self.fills == 2 => None,
+                (None, _) => {
+                    let mut number = 0;
+                    let next = self.with(|board, _, _| number = note(board).1);
+                    Some(Self {
+                        noted: Some((group, number)),
+                        ..next
+                    })
+                }
+                (Some(_), None) => Some(Self {
+                    seen: Some(self.changed),
+                    ..self
+                }),
+                (Some((_, number)), Some(changed)) => {
+                    let next = Self {
+                        noted: None,
+                        seen: None,
+                        fills: self.fills + 1,
+                        ..self
+                    };
+                    Some(next.with(|board, proof, _| {
+                        let number = if flaw == Flaw::NotesLate {
+                            note(board).1
+                        } else {
+                            number
+                        };
+                        if !changed {
+                            proof.renew(&Noted([(Board::group(KEY), number)].into()));
+                        }
+                    }))
+                }
+            }
+        }
+
+        fn beats(self, flaw: Flaw) -> Option<Self> {
+            if self.awaited.is_some() {
+                return None;
+            }
+            let connection = self.connection;
+            let beating = self.with(|board, _, now| board.beats(connection, now));
+            if flaw == Flaw::PongIsEnough && self.wire != Wire::Down {
+                // Whoever is in between answers, or a connection of its own is used for it.
+                return Some(beating.with(|board, _, _| board.hears_itself(connection)));
+            }
+            beating.tell(Told::Beat(connection))
+        }
+
+        fn hears(mut self, flaw: Flaw) -> Option<Self> {
+            let first = self.told[0]?;
+            self.told.rotate_left(1);
+            self.told[3] = None;
+            Some(match first {
+                Told::All if flaw == Flaw::IgnoresFlush => self,
+                Told::All => self.with(|board, _, _| board.all_changed()),
+                Told::Changed => self.with(|board, _, _| board.changed(KEY)),
+                Told::Beat(connection) => {
+                    let mut next = self.with(|board, _, _| board.hears_itself(connection));
+                    if flaw == Flaw::CountsFromHearing {
+                        next.proved = self.now * 1_000_000_000;
+                    }
+                    next
+                }
+            })
+        }
+
+        fn proves(&self, flaw: Flaw) -> bool {
+            let (board, proof) = self.board();
+            let bound = if flaw == Flaw::NoHeartbeat { LAST } else { BOUND };
+            let now = board.began + Duration::from_secs(self.now);
+            board.proves(&proof, now, Duration::from_secs(bound))
+        }
+    }
+
+    /// Every order of steps and faults: whether anything is proved too late, how many states there are, and in how many of
+    /// them a hit asks nobody.
+    fn search(flaw: Flaw) -> (bool, usize, usize) {
+        let (mut seen, mut stack, mut hits) = (HashSet::new(), vec![World::START], 0);
+        while let Some(world) = stack.pop() {
+            if !seen.insert(world) {
+                continue;
+            }
+            if world.proves(flaw) {
+                hits += 1;
+                if world.done.is_some_and(|done| world.now > done + BOUND) {
+                    return (true, seen.len(), hits);
+                }
+            }
+            stack.extend(world.next(flaw));
+        }
+        (false, seen.len(), hits)
+    }
+
+    #[test]
+    fn nothing_is_proved_longer_than_the_bound_after_a_change_was_made_known() {
+        let (stale, states, hits) = search(Flaw::None);
+        println!("{states} states, {hits} with a hit");
+        assert!(!stale && states > 1_000 && hits > 100, "{stale} {states} {hits}");
+    }
+
+    #[test]
+    fn each_flaw_of_the_listening_is_found() {
+        for flaw in [
+            Flaw::NotesLate,
+            Flaw::NoHeartbeat,
+            Flaw::PongIsEnough,
+            Flaw::CountsFromHearing,
+            Flaw::NoLapse,
+            Flaw::IgnoresFlush,
+        ] {
+            let (stale, states, _) = search(flaw);
+            assert!(stale, "{flaw:?} was not found in {states} states");
         }
     }
 }

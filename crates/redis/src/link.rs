@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use crate::board::Board;
 use crate::budget::{Budget, REST, STRIKES};
 use crate::pending::{Invalidation, Pending};
-use crate::protocol::Names;
+use crate::protocol::{IntentId, Names, RecordId};
 use crate::server::{Scope, Server};
 
 /// A supervised connection to one server.
@@ -201,6 +201,28 @@ impl Link {
             Ok(_) => Ok(0),
             Err(_) => Err(error),
         }
+    }
+
+    /// Announces a change. Where that is not confirmed in time it fails, and what the server heard of it ends by itself.
+    pub(crate) async fn announce(
+        self: Arc<Self>,
+        ids: Box<[RecordId]>,
+        time_to_live: Duration,
+        intent: (IntentId, Duration),
+    ) -> Result<(), StoreError> {
+        let limit = self.budget.invalidation;
+        let announcing = async {
+            let live = self.wait().await;
+            // Seen here at once, as an invalidation is.
+            let scope = Scope::Records(ids.clone());
+            let _told = Told(&self, &scope);
+            live.server
+                .announce(&self.names, &ids, time_to_live, intent)
+                .await
+        };
+        timeout(limit, announcing)
+            .await
+            .unwrap_or_else(|_| Err(self.late(limit)))
     }
 
     fn late(&self, limit: Duration) -> StoreError {

@@ -27,6 +27,8 @@ pub(crate) struct Server {
 pub(crate) struct Captured {
     pub(crate) stamp: Stamp,
     pub(crate) fingerprint: u64,
+    /// Whether an entry with this stamp is valid as things are: not while a change is announced.
+    pub(crate) is_valid: bool,
 }
 
 /// What is forgotten.
@@ -147,14 +149,14 @@ impl Server {
         ids: &[RecordId],
         time_to_live: Duration,
     ) -> Result<Captured, StoreError> {
-        let values = self.run_capture(names, ids, time_to_live, "new", None).await?;
-        let stamp = values.get(1).and_then(|seq| Tally::parse(seq.as_deref()?));
+        let mut values = self.run_capture(names, ids, time_to_live, "new", None).await?;
+        // Every invalidation changes the sequence; the others are of these tags.
+        let Tally(stamp) = Tally::parse(&values.remove(1).unwrap_or_default()).ok_or_else(nonsense)?;
+        let fingerprint = fingerprint(values.iter().flatten().map(Vec::as_slice));
         Ok(Captured {
-            stamp: stamp.ok_or_else(nonsense)?.0,
-            fingerprint: fingerprint(values.iter().enumerate().filter_map(|(at, value)| {
-                // Every invalidation changes the sequence; these are of its own tags.
-                if at == 1 { None } else { value.as_deref() }
-            })),
+            stamp,
+            fingerprint,
+            is_valid: self.judge(stamp, &Records(values)) == Verdict::Valid,
         })
     }
 
@@ -202,6 +204,22 @@ impl Server {
         } else {
             Err(nonsense())
         }
+    }
+
+    /// Announces a change of what these records stand for: until it is finished, or `lasts` is over, no entry with one of
+    /// them is valid.
+    pub(crate) async fn announce(
+        &self,
+        names: &Names,
+        ids: &[RecordId],
+        time_to_live: Duration,
+        intent: (IntentId, Duration),
+    ) -> Result<(), StoreError> {
+        for ids in ids.chunks(CHUNK) {
+            let ttl = time_to_live.max(intent.1 * 2);
+            self.run_capture(names, ids, ttl, "new", Some(intent)).await?;
+        }
+        Ok(())
     }
 
     /// Forgets, and answers how many of the tags had a record.

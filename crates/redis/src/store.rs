@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_store::{
-    Answer, Capture, Clock, Entry, Forgotten, Frame, Kept, Key, Lookup, Put, SharedEntry, Size, Store,
-    StoreError, StoreErrorKind, Strength, Tag, Validity,
+    Announcement, Answer, Capture, Clock, Entry, Forgotten, Frame, Kept, Key, Lookup, Put, SharedEntry, Size,
+    Store, StoreError, StoreErrorKind, Strength, Tag, Validity,
 };
 use redis::io::tcp::TcpSettings;
 use redis::{Client, IntoConnectionInfo};
@@ -20,9 +20,9 @@ use crate::feed::{Coherence, Feed};
 use crate::link::Link;
 use crate::lookup::{self, Shelves};
 use crate::pending::Invalidation;
-use crate::protocol::{Names, RecordId, Verdict};
+use crate::protocol::{IntentId, Names, RecordId, Verdict};
 use crate::seal::{Seal, Seen};
-use crate::server::Scope;
+use crate::server::{Scope, random};
 use crate::writes::{Write, Writes, count};
 
 /// Keeps entries on a Redis (6 or later) or Valkey server, shared by all instances of a service, and their bodies in this
@@ -259,11 +259,16 @@ impl RedisStore {
         }
     }
 
-    fn forget_scope(&self, scope: Scope, strength: Strength) -> Answer<Result<Forgotten, StoreError>> {
+    fn forget_scope(
+        &self,
+        scope: Scope,
+        strength: Strength,
+        intent: Option<IntentId>,
+    ) -> Answer<Result<Forgotten, StoreError>> {
         let invalidation = Invalidation {
             scope,
             strength,
-            intent: None,
+            intent,
         };
         let forgetting = Arc::clone(&self.0.link).forget(invalidation);
         let no_runtime = || StoreError::new(StoreErrorKind::Unavailable, "there is no tokio runtime");
@@ -310,6 +315,7 @@ impl Store for RedisStore {
             let capturing = live.server.capture(&link.names, &records, time_to_live);
             let captured = link.within(&live, capturing).await?;
             let stamp = captured.stamp;
+            let noted = noted.filter(|_| captured.is_valid);
             let seen = Seen {
                 stamp,
                 records,
@@ -357,11 +363,27 @@ impl Store for RedisStore {
     }
 
     fn forget(&self, tags: &[Tag], strength: Strength) -> Answer<Result<Forgotten, StoreError>> {
-        self.forget_scope(Scope::Records(RecordId::of_all(tags)), strength)
+        self.forget_scope(Scope::Records(RecordId::of_all(tags)), strength, None)
     }
 
     fn forget_everything(&self, strength: Strength) -> Answer<Result<Forgotten, StoreError>> {
-        self.forget_scope(Scope::Everything, strength)
+        self.forget_scope(Scope::Everything, strength, None)
+    }
+
+    fn announce(&self, tags: &[Tag], lasts: Duration) -> Answer<Result<Announcement, StoreError>> {
+        let (link, time_to_live) = (Arc::clone(&self.0.link), self.records_live());
+        let records = RecordId::of_all(tags);
+        Answer::Later(Box::pin(async move {
+            let name = random()?;
+            link.announce(records, time_to_live, (IntentId(name), lasts))
+                .await?;
+            Ok(Announcement::new(name))
+        }))
+    }
+
+    fn finish(&self, tags: &[Tag], announcement: Announcement) -> Answer<Result<Forgotten, StoreError>> {
+        let intent = Some(IntentId(announcement.name()));
+        self.forget_scope(Scope::Records(RecordId::of_all(tags)), Strength::Hard, intent)
     }
 
     fn size(&self) -> Size {
