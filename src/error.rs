@@ -24,6 +24,8 @@ pub enum ErrorKind {
     Store,
     /// An action is unknown, or a parameter of it has no value or a bad one. Nothing was forgotten.
     Action,
+    /// The store could not be made: its server cannot be used.
+    Connect,
 }
 
 impl Error {
@@ -59,6 +61,17 @@ impl From<ActionError> for Error {
         Self {
             kind: ErrorKind::Action,
             message: "nothing was forgotten".to_owned(),
+            source: Some(source.into()),
+        }
+    }
+}
+
+#[cfg(feature = "redis")]
+impl From<larder_redis::ConnectError> for Error {
+    fn from(source: larder_redis::ConnectError) -> Self {
+        Self {
+            kind: ErrorKind::Connect,
+            message: "there is no Redis store".to_owned(),
             source: Some(source.into()),
         }
     }

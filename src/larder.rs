@@ -49,17 +49,61 @@ impl Larder {
     /// # Errors
     /// When a variable has a value that is not allowed; the error names the variable, the value and what is allowed.
     pub fn from_env() -> Result<Self, Error> {
-        Ok(Self::from_config(&Config::from_env()?))
+        Self::from_config(&Config::from_env()?)
     }
 
-    /// A cache as `config` says.
-    #[must_use]
-    pub fn from_config(config: &Config) -> Self {
-        let larder = Self::builder(MemoryStore::with_capacity(config.memory_bytes))
-            .ttls(config.ttls.clone())
-            .build();
+    /// A cache as `config` says: on Redis where it names a server, which need not be there yet.
+    ///
+    /// # Errors
+    /// When the URL of the server cannot be read.
+    pub fn from_config(config: &Config) -> Result<Self, Error> {
+        let larder = Self::configured(config)?.ttls(config.ttls.clone()).build();
         larder.set_enabled(config.enabled);
-        larder
+        Ok(larder)
+    }
+
+    #[cfg(feature = "redis")]
+    fn configured(config: &Config) -> Result<Builder, Error> {
+        let Some(url) = &config.redis_url else {
+            return Ok(Self::builder(MemoryStore::with_capacity(config.memory_bytes)));
+        };
+        let store = larder_redis::RedisStore::builder(url.as_str());
+        let store = store
+            .namespace(config.namespace.as_str())
+            .memory(config.memory_bytes);
+        Ok(Self::builder(store.open()?))
+    }
+
+    #[cfg(not(feature = "redis"))]
+    #[allow(
+        clippy::unnecessary_wraps,
+        reason = "with the feature `redis` there is an error"
+    )]
+    fn configured(config: &Config) -> Result<Builder, Error> {
+        Ok(Self::builder(MemoryStore::with_capacity(config.memory_bytes)))
+    }
+
+    /// A cache on a Redis or Valkey server, shared by all instances of a service, with everything by its default. Connects,
+    /// to hear of a wrong configuration now; afterwards the server may come and go.
+    ///
+    /// For more, make the store with [`RedisStore::builder`](larder_redis::RedisStore::builder) and hand it to
+    /// [`new`](Self::new) or [`builder`](Self::builder).
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), larder::Error> {
+    /// use larder::{Larder, RedisStore};
+    ///
+    /// let larder = Larder::redis("redis://127.0.0.1").await?;
+    /// let shop = Larder::new(RedisStore::builder("redis://127.0.0.1").namespace("shop").connect().await?);
+    /// # let _ = (larder, shop);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// When the URL cannot be read, or the server cannot be reached within 2 s, refuses the credentials, or is a replica.
+    #[cfg(feature = "redis")]
+    pub async fn redis(url: impl Into<String>) -> Result<Self, Error> {
+        Ok(Self::new(larder_redis::RedisStore::connect(url).await?))
     }
 
     /// A cache in `store`, to be told more.

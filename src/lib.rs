@@ -59,9 +59,9 @@
 //! | `serde` | on | values of functions as JSON and postcard, for stores outside the process |
 //! | `idempotency` | off | [`idempotency`]: one run per `Idempotency-Key`, and signed requests that are accepted once |
 //! | `json`, `toml` | off | [`Actions`] from files |
-//! | `redis` | off | with `idempotency`: its records on Redis, `RedisRecords` |
+//! | `redis` | off | `RedisStore` and `Larder::redis`: entries shared by all instances of a service; with `idempotency`, its records on Redis |
 //!
-//! Without it the layers serve any tower service over `http` types. What waits (for another's handler, for a store,
+//! Without `axum` the layers serve any tower service over `http` types. What waits (for another's handler, for a store,
 //! in the background) runs on tokio, with its timer.
 
 #[doc(hidden)]
@@ -73,6 +73,7 @@ mod forgetting;
 mod functions;
 pub mod guide;
 mod identified;
+mod intent;
 mod invalidation;
 mod larder;
 #[cfg(feature = "axum")]
@@ -82,6 +83,7 @@ mod scope;
 pub use config::Config;
 pub use error::{Error, ErrorKind, TimedOut};
 pub use identified::identified_by;
+pub use intent::Intent;
 pub use invalidation::{Invalidated, Invalidation};
 pub use larder::{Builder, Larder};
 #[cfg(feature = "axum")]
@@ -101,6 +103,8 @@ pub use larder_invalidation::{
 };
 #[cfg(feature = "macros")]
 pub use larder_macros::{Action, KeyPart, Tag, cached, invalidates};
+#[cfg(feature = "redis")]
+pub use larder_redis::{Builder as RedisBuilder, ConnectError, RedisStore};
 pub use larder_store as store;
 pub use larder_store::{Clock, FakeClock, KeyPart, MemoryStore, Size, Store, Tag, TagTemplate, Timestamp};
 #[cfg(feature = "axum")]

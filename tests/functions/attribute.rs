@@ -396,7 +396,7 @@ fn a_default_name_is_the_path_of_the_function() {
     let (larder, _) = cache(1 << 20);
     let forget = |name: &'static str| {
         runtime
-            .block_on(larder.invalidate_tag(larder::Tag::layer(name)))
+            .block_on(larder.invalidate_tag(larder::Tag::layer(name)).into_future())
             .unwrap()
             .known
     };
