@@ -6,6 +6,7 @@
 //! | [`keys`] | which requests share an entry? |
 //! | [`identity`] | how are one user's answers kept from another? |
 //! | [`invalidation`] | how are entries forgotten, and what is promised then? |
+//! | [`guarantees`] | what is promised with several instances, whatever fails, and which test holds it? |
 //! | [`freshness`] | how long is an entry of use, and what happens at its end? |
 //! | [`answers`] | what do the headers say, and what is to be done about each reason? |
 //! | [`layers`] | where does the cache go among sessions, CORS, compression, tracing and timeouts? |
@@ -18,6 +19,7 @@ pub mod answers;
 pub mod configuration;
 pub mod freshness;
 pub mod gateway;
+pub mod guarantees;
 pub mod identity;
 pub mod invalidation;
 pub mod keys;
