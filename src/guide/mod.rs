@@ -7,6 +7,7 @@
 //! | [`identity`] | how are one user's answers kept from another? |
 //! | [`invalidation`] | how are entries forgotten, and what is promised then? |
 //! | [`actions`] | how does an application say what happened, and leave it to the library what that makes stale? |
+//! | [`guarantees`] | what is promised with several instances, whatever fails, and which test holds it? |
 //! | [`freshness`] | how long is an entry of use, and what happens at its end? |
 //! | [`answers`] | what do the headers say, and what is to be done about each reason? |
 //! | [`layers`] | where does the cache go among sessions, CORS, compression, tracing and timeouts? |
@@ -21,6 +22,7 @@ pub mod answers;
 pub mod configuration;
 pub mod freshness;
 pub mod gateway;
+pub mod guarantees;
 #[cfg(feature = "idempotency")]
 pub mod idempotency;
 pub mod identity;

@@ -88,6 +88,16 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "ledger_record_begins_at_zero",
     },
     Mutant {
+        package: "larder-redis",
+        test: "faults",
+        name: "redis_ignores_run_id",
+    },
+    Mutant {
+        package: "larder-redis",
+        test: "faults",
+        name: "redis_missing_is_valid",
+    },
+    Mutant {
         package: "larder-lock",
         test: "simulation",
         name: "lock_cancel_leaks",

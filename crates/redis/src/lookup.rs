@@ -61,17 +61,10 @@ impl Shelves {
 /// What the records say of an entry that this process has.
 pub(crate) async fn verdict(link: &Arc<Link>, live: &Arc<Live>, seal: &Seal) -> Result<Verdict, StoreError> {
     let noted = link.board.as_ref().zip(seal.proof.as_ref());
-    let mut noted = noted.map(|(board, proof)| board.note_again(proof));
+    let noted = noted.map(|(board, proof)| board.note_again(proof));
     let asking = live.server.records(&link.names, &seal.records);
     let records = link.within(live, asking).await?;
     let verdict = live.server.judge(seal.stamp, &records);
-    if cfg!(larder_mutant = "redis_installs_unguarded") {
-        noted = link
-            .board
-            .as_ref()
-            .zip(seal.proof.as_ref())
-            .map(|(board, proof)| board.note_again(proof));
-    }
     if verdict == Verdict::Valid {
         seal.renew(noted.as_ref());
     }

@@ -148,6 +148,7 @@ async fn forgetting_what_nobody_cached_leaves_nothing_behind_and_costs_no_scan()
 }
 
 #[tokio::test]
+#[cfg_attr(larder_mutant = "redis_missing_is_valid", should_panic)]
 async fn what_the_server_loses_is_a_miss_and_never_comes_back() {
     let server = RedisServer::start();
     let store = store(&server).await;
@@ -190,6 +191,7 @@ async fn what_the_server_loses_is_a_miss_and_never_comes_back() {
 }
 
 #[tokio::test]
+#[cfg_attr(larder_mutant = "redis_ignores_run_id", should_panic)]
 async fn a_restart_from_a_snapshot_brings_no_entry_back() {
     let mut server = RedisServer::start();
     let (store, other) = (store(&server).await, store(&server).await);
@@ -392,6 +394,7 @@ async fn a_full_server_forgets_all_the_same() {
 }
 
 #[tokio::test]
+#[cfg_attr(larder_mutant = "redis_missing_is_valid", should_panic)]
 async fn nonsense_on_the_server_is_a_miss_with_its_reason() {
     let server = RedisServer::start();
     let (store, reader) = (

@@ -1,0 +1,49 @@
+//! What is promised, whatever fails, and which test holds it.
+//!
+//! A *fill* is a run of the handler whose response is kept; it begins when the cache has taken its stamps, before the handler
+//! is called. An *invalidation* is *complete* when its call returns `Ok`. An *instance* is a process with a
+//! [`Larder`](crate::Larder); all instances on one Redis server and namespace share their entries.
+//!
+//! # The promises
+//!
+//! | Promise | Held by |
+//! |---|---|
+//! | **No stale fill.** A response whose fill began before an invalidation of one of its tags is not served from the cache to a request that comes after it was complete, on any instance. That includes fills under way, background fills, 304s, and requests that wait for another's fill. What was forgotten is never served by the rules for stale answers | `crates/testkit/src/conformance/stale.rs` and `racing.rs`, which the memory store and the Redis store both run, and this one also with one instance that fills and another that looks (`crates/redis/tests/conformance.rs`); every order of the steps in `crates/redis/src/protocol/model.rs` |
+//! | **A bounded memory.** With `Coherence::Bounded(d)` a hit asks nobody, and is never older than `d` after an invalidation was complete, whatever messages or connections are lost, or servers restarted. By this process's monotonic clock alone | `crates/redis/tests/bounded.rs`; every order of the steps in `crates/redis/src/board.rs` |
+//! | **The writer sees its own change.** On the instance that forgot, at once; on others, at once with `Coherence::Strict` | `the_writer_sees_its_own_invalidation` in `crates/redis/tests/bounded.rs` |
+//! | **Forgetting is cheap.** One record for each tag named, however many entries carry it; no scan, no set of keys; and nothing is left behind where nobody cached | `forgetting_what_nobody_cached_leaves_nothing_behind_and_costs_no_scan` in `crates/redis/tests/faults.rs` |
+//! | **What the server loses is a miss.** Evicted, expired, flushed, or gone back in time with a snapshot: an entry whose records are not those of its fill is dead, and stays so | `what_the_server_loses_is_a_miss_and_never_comes_back` and `a_restart_from_a_snapshot_brings_no_entry_back` there |
+//! | **The cache may fail, the request may not.** A server that hangs costs a few requests [the budget](#what-a-fault-costs), and then nothing; invalidations have more time, and are never dropped | the other tests there; `tests/redis.rs` |
+//! | **No entry for another.** The whole key is kept with an entry and compared | `the_full_key_decides` of the conformance suite |
+//! | **A writer that dies.** What was [announced](crate::Larder::intend) before a change is forgotten in the end, even if nobody is left to say so | `crates/redis/tests/announced.rs` |
+//!
+//! # What a fault costs
+//!
+//! | Fault of the Redis server | Requests | Entries |
+//! |---|---|---|
+//! | down, or the connection is lost | go to their handlers at once (`detail=breaker`), under [a limit](crate::Limits::unaided_loads) | are found again when it is back |
+//! | hangs, or is slower than the budget (40 ms) | three wait for the budget (`detail=tier_error`), then none; it is tried again after 50 ms, and then after twice as long each time, up to 2 s | as above |
+//! | restarted with its data, or another process in its place | miss once (`detail=epoch`) | are all forgotten |
+//! | flushed | miss once | are gone |
+//! | evicts | miss | those whose records or bodies went are gone |
+//! | full, and refuses to write | are answered from what is there; nothing new is kept | invalidations are carried out; before version 7 of the server, each forgets everything |
+//! | has become a replica | go to their handlers from the first write on | none is read from it |
+//! | holds nonsense | miss (`detail=decode`, `schema`) | - |
+//!
+//! An invalidation that the server does not confirm within its time (1.9 s) fails, and is owed: the instance that called it
+//! serves nothing until the server has carried it out. Others do not know of it until then.
+//!
+//! With `Coherence::Bounded`, hits that ask nobody go on for up to `d` when the server is cut off, and no longer.
+//!
+//! # What is not promised
+//!
+//! - **What the database does.** A handler that reads from a replica that lags, or before the writer's commit, makes an old
+//!   response after the invalidation.
+//! - **Writers that do not call.** What changes data without this library is not seen.
+//! - **Copies elsewhere.** What a browser or a CDN keeps by its `max-age` is theirs.
+//! - **A primary that was cut off** from the rest of its replication and goes on taking writes: set `min-replicas-to-write`.
+//! - **A proxy** that changes the server beneath an open connection, without closing it.
+//! - **The order of two fills** between which nothing was forgotten: an older one may take the place of a younger.
+//! - **Wall clocks.** `Age` and lifetimes are by the clocks of the machines; whether an entry was forgotten is not.
+//! - **A pause** of the whole process between the check and the answer.
+//! - **An announcement that is evicted** together with the death of its writer.
