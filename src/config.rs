@@ -1,5 +1,6 @@
 //! Settings from the environment, checked when the service starts.
 
+use std::fmt;
 use std::time::Duration;
 
 use larder_cache_layer::{Preset, PresetTtls};
@@ -13,7 +14,7 @@ use crate::error::Error;
 /// | `LARDER_ENABLED` | `true` or `false`: off, every request goes to its handler | `true` |
 /// | `LARDER_MEMORY` | the bound of the memory: bytes, or with `KiB`, `MiB`, `GiB`; at least 64 KiB | `64MiB` |
 /// | `LARDER_NAMESPACE` | 1 to 64 of `a-z 0-9 - _ .`: what parts this service's keys from another's in a store they share | `larder` |
-/// | `LARDER_REDIS_URL` | a URL; refused by a build that has no Redis store | none: the embedded store |
+/// | `LARDER_REDIS_URL` | `redis://[user:password@]host[:port][/database]` or `unix:///path`; refused by a build without the feature `redis` | none: the embedded store |
 /// | `LARDER_HOT_TTL` | the lifetime of `hot_cache`: whole `ms`, `s`, `m`, `h` or `d`, more than zero | `5m` |
 /// | `LARDER_USER_TTL` | the lifetime of `user_cache` | `1m` |
 /// | `LARDER_PUBLIC_TTL` | the lifetime of `public_cache` | `30m` |
@@ -21,7 +22,7 @@ use crate::error::Error;
 ///
 /// A lifetime takes the place of the preset's, and gives way to [`ttl`](crate::CacheLayer::ttl) in the code and to what
 /// a handler says. A variable that is not set, or empty, has its default.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Config {
     /// Whether the layers cache at all.
@@ -30,8 +31,22 @@ pub struct Config {
     pub memory_bytes: u64,
     /// What parts this service's keys from another's in a shared store.
     pub namespace: String,
+    /// Where the Redis server is, if there is to be one. May hold a password.
+    pub redis_url: Option<String>,
     /// The lifetimes of the presets.
     pub ttls: PresetTtls,
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("enabled", &self.enabled)
+            .field("memory_bytes", &self.memory_bytes)
+            .field("namespace", &self.namespace)
+            .field("redis", &self.redis_url.is_some())
+            .field("ttls", &self.ttls)
+            .finish()
+    }
 }
 
 impl Default for Config {
@@ -40,6 +55,7 @@ impl Default for Config {
             enabled: true,
             memory_bytes: 64 << 20,
             namespace: "larder".to_owned(),
+            redis_url: None,
             ttls: PresetTtls::new(),
         }
     }
@@ -88,12 +104,14 @@ impl Config {
                 name,
             )?;
         }
-        if let Some(value) = of("LARDER_REDIS_URL") {
+        config.redis_url = of("LARDER_REDIS_URL");
+        if config.redis_url.is_some() && cfg!(not(feature = "redis")) {
             // The URL may hold a password, so it is not shown.
-            let shown = value.split_once("://").map_or("…", |(scheme, _)| scheme);
-            return Err(Error::config(format!(
-                "LARDER_REDIS_URL is set (\"{shown}://…\"); this build has no Redis store, so allowed is only to leave it unset"
-            )));
+            return Err(Error::config(
+                "LARDER_REDIS_URL is set; this build has no Redis store, so allowed is only to leave it unset, or a build \
+                 with the feature `redis`"
+                    .to_owned(),
+            ));
         }
         for (name, preset) in [
             ("LARDER_HOT_TTL", Preset::Hot),
@@ -197,10 +215,24 @@ mod tests {
                 "{error}"
             );
         }
-        let error = read("LARDER_REDIS_URL", "redis://:secret@host").unwrap_err();
-        assert!(
-            error.contains("LARDER_REDIS_URL") && !error.contains("secret"),
-            "{error}"
-        );
+    }
+
+    #[test]
+    fn the_url_of_the_server_is_never_shown() {
+        let config = read("LARDER_REDIS_URL", "redis://:secret@host");
+        let shown = match config {
+            Ok(config) => {
+                assert!(cfg!(feature = "redis") && config.redis_url.is_some());
+                format!("{config:?}")
+            }
+            Err(error) => {
+                assert!(
+                    cfg!(not(feature = "redis")) && error.contains("LARDER_REDIS_URL"),
+                    "{error}"
+                );
+                error
+            }
+        };
+        assert!(!shown.contains("secret"), "{shown}");
     }
 }

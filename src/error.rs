@@ -9,7 +9,7 @@ use larder_store::StoreError;
 pub struct Error {
     kind: ErrorKind,
     message: String,
-    source: Option<StoreError>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 /// What kind of failure an [`Error`] is.
@@ -20,6 +20,8 @@ pub enum ErrorKind {
     Config,
     /// The store failed.
     Store,
+    /// The store could not be made: its server cannot be used.
+    Connect,
 }
 
 impl Error {
@@ -45,7 +47,18 @@ impl From<StoreError> for Error {
         Self {
             kind: ErrorKind::Store,
             message: message.to_owned(),
-            source: Some(source),
+            source: Some(source.into()),
+        }
+    }
+}
+
+#[cfg(feature = "redis")]
+impl From<larder_redis::ConnectError> for Error {
+    fn from(source: larder_redis::ConnectError) -> Self {
+        Self {
+            kind: ErrorKind::Connect,
+            message: "there is no Redis store".to_owned(),
+            source: Some(source.into()),
         }
     }
 }
@@ -64,7 +77,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.source
             .as_ref()
-            .map(|source| source as &(dyn std::error::Error + 'static))
+            .map(|source| &**source as &(dyn std::error::Error + 'static))
     }
 }
 

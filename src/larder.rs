@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_cache_layer::{CacheLayer, Engine, Identify, Limits, PerIdentity, PresetTtls, Profile, Switch};
-use larder_store::{Clock, MemoryStore, Size, Store, Strength, Tag};
+use larder_store::{Announcement, Clock, MemoryStore, Size, Store, Strength, Tag};
 
 use crate::config::Config;
 use crate::error::Error;
@@ -46,17 +46,61 @@ impl Larder {
     /// # Errors
     /// When a variable has a value that is not allowed; the error names the variable, the value and what is allowed.
     pub fn from_env() -> Result<Self, Error> {
-        Ok(Self::from_config(&Config::from_env()?))
+        Self::from_config(&Config::from_env()?)
     }
 
-    /// A cache as `config` says.
-    #[must_use]
-    pub fn from_config(config: &Config) -> Self {
-        let larder = Self::builder(MemoryStore::with_capacity(config.memory_bytes))
-            .ttls(config.ttls.clone())
-            .build();
+    /// A cache as `config` says: on Redis where it names a server, which need not be there yet.
+    ///
+    /// # Errors
+    /// When the URL of the server cannot be read.
+    pub fn from_config(config: &Config) -> Result<Self, Error> {
+        let larder = Self::configured(config)?.ttls(config.ttls.clone()).build();
         larder.set_enabled(config.enabled);
-        larder
+        Ok(larder)
+    }
+
+    #[cfg(feature = "redis")]
+    fn configured(config: &Config) -> Result<Builder, Error> {
+        let Some(url) = &config.redis_url else {
+            return Ok(Self::builder(MemoryStore::with_capacity(config.memory_bytes)));
+        };
+        let store = larder_redis::RedisStore::builder(url.as_str());
+        let store = store
+            .namespace(config.namespace.as_str())
+            .memory(config.memory_bytes);
+        Ok(Self::builder(store.open()?))
+    }
+
+    #[cfg(not(feature = "redis"))]
+    #[allow(
+        clippy::unnecessary_wraps,
+        reason = "with the feature `redis` there is an error"
+    )]
+    fn configured(config: &Config) -> Result<Builder, Error> {
+        Ok(Self::builder(MemoryStore::with_capacity(config.memory_bytes)))
+    }
+
+    /// A cache on a Redis or Valkey server, shared by all instances of a service, with everything by its default. Connects,
+    /// to hear of a wrong configuration now; afterwards the server may come and go.
+    ///
+    /// For more, make the store with [`RedisStore::builder`](larder_redis::RedisStore::builder) and hand it to
+    /// [`new`](Self::new) or [`builder`](Self::builder).
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), larder::Error> {
+    /// use larder::{Larder, RedisStore};
+    ///
+    /// let larder = Larder::redis("redis://127.0.0.1").await?;
+    /// let shop = Larder::new(RedisStore::builder("redis://127.0.0.1").namespace("shop").connect().await?);
+    /// # let _ = (larder, shop);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// When the URL cannot be read, or the server cannot be reached within 2 s, refuses the credentials, or is a replica.
+    #[cfg(feature = "redis")]
+    pub async fn redis(url: impl Into<String>) -> Result<Self, Error> {
+        Ok(Self::new(larder_redis::RedisStore::connect(url).await?))
     }
 
     /// A cache in `store`, to be told more.
@@ -212,6 +256,21 @@ impl Larder {
         self.forget(&[Tag::identity(id)]).await
     }
 
+    /// Makes all entries that carry one of `tags` stale: they are served while one background fill replaces each, where the
+    /// layer has [`stale_while_revalidate`](CacheLayer::stale_while_revalidate), and are misses elsewhere. For what may be
+    /// seen a moment longer. An entry that was invalidated stays so.
+    ///
+    /// # Errors
+    /// When the store failed: it is unknown which entries became stale.
+    pub async fn soften_tags<T: Into<Tag>>(
+        &self,
+        tags: impl IntoIterator<Item = T>,
+    ) -> Result<Invalidated, Error> {
+        let tags: Vec<Tag> = tags.into_iter().map(Into::into).collect();
+        let done = self.engine.forget(&tags, Strength::Soft).await?;
+        Ok(Invalidated { known: done.known })
+    }
+
     /// Forgets all entries.
     ///
     /// # Errors
@@ -219,6 +278,41 @@ impl Larder {
     pub async fn invalidate_all(&self) -> Result<Invalidated, Error> {
         let done = self.engine.forget_everything(Strength::Hard).await?;
         Ok(Invalidated { known: done.known })
+    }
+
+    /// Announces a change of what `tags` stand for, before it is made: until [`Intent::finish`], no entry with one of them is
+    /// served on any instance, and none is kept. If this process dies before, or drops the intent, that ends after `lasts`, and
+    /// what was kept before the change is forgotten all the same.
+    ///
+    /// For changes that must not be missed even by a crash between their commit and their invalidation. The change must be over
+    /// within `lasts`: bound the transaction below it (`statement_timeout`).
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # async fn commit() {}
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), larder::Error> {
+    /// # let larder = larder::Larder::in_memory(1 << 20);
+    /// let intent = larder.intend(["ratings"], Duration::from_secs(10)).await?;
+    /// commit().await;
+    /// intent.finish().await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// When the store failed: then nothing is announced, or ends after `lasts`.
+    pub async fn intend<T: Into<Tag>>(
+        &self,
+        tags: impl IntoIterator<Item = T>,
+        lasts: Duration,
+    ) -> Result<Intent, Error> {
+        let tags: Vec<Tag> = tags.into_iter().map(Into::into).collect();
+        let announcement = self.engine.announce(&tags, lasts).await?;
+        Ok(Intent {
+            engine: self.engine.clone(),
+            tags,
+            announcement,
+        })
     }
 
     async fn forget(&self, tags: &[Tag]) -> Result<Invalidated, Error> {
@@ -298,6 +392,26 @@ impl Builder {
         Larder {
             engine: Engine::new(self.store, self.clock, self.limits, self.ttls),
         }
+    }
+}
+
+/// A change that was [announced](Larder::intend).
+#[derive(Debug)]
+#[must_use = "what was announced lasts until `finish`"]
+pub struct Intent {
+    engine: Engine,
+    tags: Vec<Tag>,
+    announcement: Announcement,
+}
+
+impl Intent {
+    /// The change was made, or was given up: forgets all entries that carry one of the tags, and lets new ones be kept.
+    ///
+    /// # Errors
+    /// When the store failed: what was announced ends by itself.
+    pub async fn finish(self) -> Result<Invalidated, Error> {
+        let done = self.engine.finish(&self.tags, self.announcement).await?;
+        Ok(Invalidated { known: done.known })
     }
 }
 

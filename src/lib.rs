@@ -51,8 +51,9 @@
 //! | Feature | Default | Adds |
 //! |---|---|---|
 //! | `axum` | on | [`from_extractor`], [`CacheHints`] as a part of axum's responses, [`Error`] as one, and the URI that the client sent where a router is nested (`OriginalUri`) |
+//! | `redis` | off | `RedisStore` and `Larder::redis`: entries shared by all instances of a service |
 //!
-//! Without it the layers serve any tower service over `http` types. What waits (for another's handler, for a store,
+//! Without `axum` the layers serve any tower service over `http` types. What waits (for another's handler, for a store,
 //! in the background) runs on tokio, with its timer.
 
 mod config;
@@ -62,7 +63,7 @@ mod larder;
 
 pub use config::Config;
 pub use error::{Error, ErrorKind};
-pub use larder::{Builder, Invalidated, Larder};
+pub use larder::{Builder, Intent, Invalidated, Larder};
 #[cfg(feature = "axum")]
 pub use larder_cache_layer::from_extractor;
 pub use larder_cache_layer::{
@@ -71,6 +72,8 @@ pub use larder_cache_layer::{
     Scope, Shared, Switch, UncacheableReason, UnkeyedHeaders, Verdict,
 };
 pub use larder_etag as etag;
+#[cfg(feature = "redis")]
+pub use larder_redis::{Builder as RedisBuilder, ConnectError, RedisStore};
 pub use larder_store as store;
 pub use larder_store::{Clock, FakeClock, MemoryStore, Size, Store, Tag, Timestamp};
 

@@ -269,14 +269,14 @@ async fn the_environment_says_how_it_runs() {
         })
     };
     let config = read(&[("LARDER_MEMORY", "1MiB"), ("LARDER_HOT_TTL", "7s")]).unwrap();
-    let larder = Larder::from_config(&config);
+    let larder = Larder::from_config(&config).unwrap();
     assert_eq!(larder.size().capacity, 1 << 20);
     let hot = counting(&larder.hot_cache("hot"), &Count::default());
     let answer = ask(&hot, get("/")).await;
     assert!(cache_status(&answer).ends_with("; ttl=7") || cache_status(&answer).ends_with("; ttl=6"));
     assert_eq!(config.ttls.of(Preset::Public), MINUTE * 30);
 
-    let off = Larder::from_config(&read(&[("LARDER_ENABLED", "false")]).unwrap());
+    let off = Larder::from_config(&read(&[("LARDER_ENABLED", "false")]).unwrap()).unwrap();
     let app = counting(&off.hot_cache("hot"), &Count::default());
     assert_eq!(see(&app, "/").await.0, "BYPASS");
     off.set_enabled(true);

@@ -11,8 +11,8 @@
 //! | `LARDER_USER_TTL` | the same | `1m` | the lifetime of `user_cache` |
 //! | `LARDER_PUBLIC_TTL` | the same | `30m` | the lifetime of `public_cache` |
 //! | `LARDER_STATIC_TTL` | the same | `1h` | the lifetime of `static_cache` here; clients are told an hour still |
-//! | `LARDER_NAMESPACE` | 1 to 64 of `a-z 0-9 - _ .` | `larder` | checked, and without effect: no other service shares the embedded store |
-//! | `LARDER_REDIS_URL` | - | - | refused: this version has no Redis store |
+//! | `LARDER_NAMESPACE` | 1 to 64 of `a-z 0-9 - _ .` | `larder` | what the names of this service's keys on a Redis server begin with; without effect on the embedded store |
+//! | `LARDER_REDIS_URL` | `redis://[user:password@]host[:port][/database]`, `unix:///path` | none | where the Redis server is; `LARDER_MEMORY` is then the bound of the bodies in memory before it. Refused by a build without the feature `redis` |
 //!
 //! A variable that is empty is not set. A lifetime takes the place of the preset's and gives way to
 //! [`ttl`](crate::CacheLayer::ttl) in the code, and that to what the handler says. There is no variable for `cache`,
@@ -28,7 +28,7 @@
 //! let file = HashMap::from([("LARDER_MEMORY", "256MiB"), ("LARDER_HOT_TTL", "30s")]);
 //! let config = Config::read(|name| file.get(name).map(|value| value.to_string()))?;
 //! assert_eq!(config.ttls.of(Preset::Hot), Duration::from_secs(30));
-//! let larder = Larder::from_config(&config);
+//! let larder = Larder::from_config(&config)?;
 //! # let _ = larder;
 //! # Ok::<(), larder::Error>(())
 //! ```

@@ -19,8 +19,11 @@
 //! | `larder_cache_time_saved_milliseconds_total` | `cache` | for each hit, how long the making of its entry took |
 //! | `larder_cache_bytes_saved_total` | `cache`, `kind`: `hit`, `not_modified` | bytes of the bodies of hits; bytes of bodies that a 304 spared. A hit that is a 304 counts in both |
 //! | `larder_cache_conditional_total` | `cache`, `result`: `not_modified`, `modified` | requests with conditions that were answered from an entry |
-//! | `larder_backend_errors_total` | `backend`, `kind`: `timeout`, `io`, `protocol`, `unavailable` | failures of the store |
-//! | `larder_invalidations_total` | `kind`: `tag`, `prefix`, `key`, `all`; `source`: `api`; `mode`: `hard`, `soft`; `result`: `ok`, `error` | invalidations; by identity is `tag`, by URI is `key` |
+//! | `larder_backend_errors_total` | `backend`, `kind`: `timeout`, `io`, `protocol`, `readonly`, `loading`, `oom`, `unavailable` | failures of the store |
+//! | `larder_backend_breaker_transitions_total` | `backend`, `to`: `closed`, `half_open`, `open` | changes of what is below |
+//! | `larder_invalidation_received_total` | `via`: `push` | messages of the Redis server that records changed |
+//! | `larder_coherence_lapses_total` | `reason`: `disconnect`, `heartbeat` | times from which on the server was not known to tell of changes |
+//! | `larder_invalidations_total` | `kind`: `tag`, `prefix`, `key`, `all`; `source`: `api`, `replay`; `mode`: `hard`, `soft`; `result`: `ok`, `error` | invalidations; by identity is `tag`, by URI is `key`, and those that had failed and went out later are `replay` |
 //!
 //! # Gauges
 //!
@@ -28,6 +31,8 @@
 //! |---|---|---|
 //! | `larder_cache_load_inflight` | `cache` | handlers that run to fill an entry |
 //! | `larder_cache_entries`, `larder_cache_bytes`, `larder_cache_capacity_bytes` | `tier` | what the store holds, as of the last fill; [`size`](crate::Larder::size) is exact |
+//! | `larder_backend_breaker_state` | `backend` | 0 while the Redis server is used, 1 while it is tried, 2 while it is left alone |
+//! | `larder_coherence_up` | - | 1 while the server is known to tell of changes, with `Coherence::Bounded` |
 //!
 //! # Histograms
 //!
@@ -41,7 +46,7 @@
 //! | `larder_cache_value_bytes` | `cache` | the size of bodies given to the store |
 //! | `larder_invalidation_duration_seconds` | `kind` | how long invalidations took |
 //!
-//! `tier` is `l1`, the memory.
+//! `tier` is `l1`, the memory, or `l2`, the Redis server.
 //!
 //! # What to watch
 //!
@@ -50,6 +55,7 @@
 //! - **Memory**: `evictions_total` that grows with a low hit ratio means too little of it, or keys with too many values.
 //! - **Handlers that hold others up**: `coalesced_wait_seconds` with `result="timeout"`.
 //! - **Invalidations that failed**: any `invalidations_total{result="error"}`.
+//! - **The Redis server**: `backend_breaker_state` above 0, and `coherence_up` at 0.
 //!
 //! # Logs
 //!

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 use larder_store::{
-    Answer, Capture, Clock, Entry, Flights, Forgotten, Key, Put, Size, Store, StoreError, StoreErrorKind,
-    Strength, Tag, TagKind, Timestamp, Validity, VaryNames,
+    Announcement, Answer, Capture, Clock, Entry, Flights, Forgotten, Key, Put, Size, Store, StoreError,
+    StoreErrorKind, Strength, Tag, TagKind, Timestamp, Validity, VaryNames,
 };
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -157,6 +157,27 @@ impl Engine {
     /// As [`forget`](Self::forget).
     pub async fn forget_everything(&self, strength: Strength) -> Result<Forgotten, StoreError> {
         self.invalidate("all", strength, self.0.store.forget_everything(strength))
+            .await
+    }
+
+    /// Announces that what `tags` stand for is about to change: see [`Store::announce`].
+    ///
+    /// # Errors
+    /// When the store failed, or took longer than [`Limits::invalidation_timeout`].
+    pub async fn announce(&self, tags: &[Tag], lasts: Duration) -> Result<Announcement, StoreError> {
+        within(
+            self.0.store.announce(tags, lasts),
+            self.0.limits.invalidation_timeout,
+        )
+        .await
+    }
+
+    /// Ends what was announced of these `tags`, and forgets them; complete when it returns.
+    ///
+    /// # Errors
+    /// As [`forget`](Self::forget).
+    pub async fn finish(&self, tags: &[Tag], announcement: Announcement) -> Result<Forgotten, StoreError> {
+        self.invalidate("tag", Strength::Hard, self.0.store.finish(tags, announcement))
             .await
     }
 

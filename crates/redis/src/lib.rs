@@ -8,10 +8,14 @@
 //! down, full, or answers nonsense costs a request no more than [`Builder::budget`], and after a few such, nothing: the
 //! store says that it is not available, and the layers go on without it.
 //!
+//! With [`Coherence::Bounded`] a hit asks nobody, while the server is known to tell of every change.
+//!
 //! This crate is for those who put a cache together by hand. Those who use Larder find it in the crate `larder`, with the
 //! feature `redis`.
 
+mod board;
 mod budget;
+mod feed;
 mod link;
 mod lookup;
 mod pending;
@@ -21,4 +25,5 @@ mod server;
 mod store;
 mod writes;
 
+pub use feed::Coherence;
 pub use store::{Builder, ConnectError, RedisStore};

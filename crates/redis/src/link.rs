@@ -18,18 +18,21 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use crate::board::Board;
 use crate::budget::{Budget, REST, STRIKES};
 use crate::pending::{Invalidation, Pending};
-use crate::protocol::Names;
-use crate::server::Server;
+use crate::protocol::{IntentId, Names, RecordId};
+use crate::server::{Scope, Server};
 
 /// A supervised connection to one server.
 pub(crate) struct Link {
-    client: Client,
+    pub(crate) client: Client,
     /// Where the server is, without a password.
     pub(crate) address: String,
     pub(crate) names: Names,
     pub(crate) budget: Budget,
+    /// What is known without asking, where the server is listened to.
+    pub(crate) board: Option<Board>,
     state: Mutex<State>,
     /// Counts the connections; who waits for one watches it.
     connections: watch::Sender<u64>,
@@ -73,12 +76,19 @@ impl Breaker {
 }
 
 impl Link {
-    pub(crate) fn new(client: Client, address: String, names: Names, budget: Budget) -> Self {
+    pub(crate) fn new(
+        client: Client,
+        address: String,
+        names: Names,
+        budget: Budget,
+        board: Option<Board>,
+    ) -> Self {
         Self {
             client,
             address,
             names,
             budget,
+            board,
             state: Mutex::default(),
             connections: watch::Sender::new(0),
             in_flight: Semaphore::new(budget.in_flight),
@@ -97,6 +107,16 @@ impl Link {
             None => format!("{} is not connected yet", self.address),
         };
         Err(StoreError::new(StoreErrorKind::Unavailable, why))
+    }
+
+    /// The connection, if there is one.
+    pub(crate) fn current(&self) -> Option<Arc<Live>> {
+        self.state().live.clone()
+    }
+
+    /// Whether an invalidation is owed, so that nothing may be served.
+    pub(crate) fn is_in_debt(&self) -> bool {
+        self.state().pending.first().is_some()
     }
 
     /// Waits for a connection. The limit is the caller's.
@@ -164,8 +184,13 @@ impl Link {
             strength,
             intent,
         } = &invalidation;
-        let forgetting = live.server.forget(&self.names, scope, *strength, *intent);
-        let error = match timeout_at(until, forgetting).await {
+        let forgotten = {
+            // Whoever forgets sees it here at once, whatever the feed has told by then.
+            let _told = Told(&self, scope);
+            let forgetting = live.server.forget(&self.names, scope, *strength, *intent);
+            timeout_at(until, forgetting).await
+        };
+        let error = match forgotten {
             Ok(Ok(known)) => return Ok(known),
             Ok(Err(_)) if cfg!(larder_mutant = "redis_lost_is_done") => return Ok(0),
             Ok(Err(error)) => error,
@@ -179,12 +204,37 @@ impl Link {
         }
     }
 
+    /// Announces a change. Where that is not confirmed in time it fails, and what the server heard of it ends by itself.
+    pub(crate) async fn announce(
+        self: Arc<Self>,
+        ids: Box<[RecordId]>,
+        time_to_live: Duration,
+        intent: (IntentId, Duration),
+    ) -> Result<(), StoreError> {
+        let limit = self.budget.invalidation;
+        let announcing = async {
+            let live = self.wait().await;
+            // Seen here at once, as an invalidation is.
+            let scope = Scope::Records(ids.clone());
+            let _told = Told(&self, &scope);
+            live.server
+                .announce(&self.names, &ids, time_to_live, intent)
+                .await
+        };
+        timeout(limit, announcing)
+            .await
+            .unwrap_or_else(|_| Err(self.late(limit)))
+    }
+
     fn late(&self, limit: Duration) -> StoreError {
         let message = format!("{} gave no answer within {} ms", self.address, limit.as_millis());
         StoreError::new(StoreErrorKind::Timeout, message)
     }
 
     fn owe(self: &Arc<Self>, invalidation: Invalidation, used: Option<&Arc<Live>>, error: &StoreError) {
+        if let Some(board) = &self.board {
+            board.all_changed();
+        }
         let mut state = self.state();
         state.pending.push(invalidation);
         // Whatever connection there is was made before this was owed.
@@ -301,6 +351,21 @@ impl Link {
     fn state(&self) -> MutexGuard<'_, State> {
         // Consistent at every point at which a panic can come.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells the board of an invalidation when it is over, however it ended.
+struct Told<'a>(&'a Link, &'a Scope);
+
+impl Drop for Told<'_> {
+    fn drop(&mut self) {
+        let Some(board) = &self.0.board else { return };
+        match self.1 {
+            Scope::Everything => board.all_changed(),
+            Scope::Records(ids) => ids
+                .iter()
+                .for_each(|id| board.changed(self.0.names.record(*id).as_bytes())),
+        }
     }
 }
 

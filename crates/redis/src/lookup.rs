@@ -1,6 +1,7 @@
 //! Looking an entry up: its stamps always on the server, its body in memory where it is there.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use larder_store::{Clock, Entry, Key, Lookup, SharedEntry, Shelf, StoreError, Useless, Validity};
 use quick_cache::sync::Cache;
@@ -59,9 +60,36 @@ impl Shelves {
 
 /// What the records say of an entry that this process has.
 pub(crate) async fn verdict(link: &Arc<Link>, live: &Arc<Live>, seal: &Seal) -> Result<Verdict, StoreError> {
+    let noted = link.board.as_ref().zip(seal.proof.as_ref());
+    let mut noted = noted.map(|(board, proof)| board.note_again(proof));
     let asking = live.server.records(&link.names, &seal.records);
     let records = link.within(live, asking).await?;
-    Ok(live.server.judge(seal.stamp, &records))
+    let verdict = live.server.judge(seal.stamp, &records);
+    if cfg!(larder_mutant = "redis_installs_unguarded") {
+        noted = link
+            .board
+            .as_ref()
+            .zip(seal.proof.as_ref())
+            .map(|(board, proof)| board.note_again(proof));
+    }
+    if verdict == Verdict::Valid {
+        seal.renew(noted.as_ref());
+    }
+    Ok(verdict)
+}
+
+/// The entry under `key`, if this process has it, it is fresh, and it is proved that nothing made known more than `bound` ago
+/// speaks against it.
+pub(crate) fn proved(link: &Link, shelves: &Shelves, key: &[u8], bound: Duration) -> Option<SharedEntry> {
+    let board = link.board.as_ref()?;
+    let entry = shelves.find(key)?;
+    let proof = Seal::of(&entry)?.proof.as_ref()?;
+    // Two connections, and one server.
+    let same = link
+        .current()
+        .is_none_or(|live| board.is_listening_to(live.server.run()));
+    let proved = same && !link.is_in_debt() && board.proves(proof, Instant::now(), bound);
+    (proved && !shelves.is_old(&entry)).then_some(entry)
 }
 
 /// What the records say of an entry that a store answered with before.
@@ -111,12 +139,13 @@ async fn fetch(
     key: Key,
     hint: &[RecordId],
 ) -> Result<Lookup, StoreError> {
+    let noted = link.board.as_ref().map(|board| board.note(link.names.of(hint)));
     let asking = live.server.entry(&link.names, key.as_bytes(), hint);
     let (bytes, records) = link.within(live, asking).await?;
     let Some(bytes) = bytes else {
         return Ok(Lookup::Absent);
     };
-    let entry = match open(&bytes, key.as_bytes()) {
+    let entry = match open(&bytes, key.as_bytes(), link) {
         Ok(entry) => entry,
         Err(useless) => return Ok(useless.map_or(Lookup::Absent, Lookup::Useless)),
     };
@@ -124,7 +153,11 @@ async fn fetch(
         return Ok(Lookup::Absent);
     };
     let verdict = if *seal.records == *hint {
-        live.server.judge(seal.stamp, &records)
+        let verdict = live.server.judge(seal.stamp, &records);
+        if verdict == Verdict::Valid {
+            seal.renew(noted.as_ref());
+        }
+        verdict
     } else {
         verdict(link, live, seal).await?
     };

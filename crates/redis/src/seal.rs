@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use larder_store::{Entry, Frame, FrameError, SharedEntry, Useless};
 
+use crate::board::{Board, Noted, Proof};
+use crate::link::Link;
 use crate::protocol::{RecordId, Stamp};
 
 /// The stamp of an entry and the records of its tags, as the entry carries them.
@@ -10,6 +12,8 @@ use crate::protocol::{RecordId, Stamp};
 pub(crate) struct Seal {
     pub(crate) stamp: Stamp,
     pub(crate) records: Box<[RecordId]>,
+    /// What was told of the records, where the server is listened to.
+    pub(crate) proof: Option<Proof>,
 }
 
 /// The stamp of a fill and the records that it was taken with, as a capture carries them.
@@ -17,6 +21,8 @@ pub(crate) struct Seal {
 pub(crate) struct Seen {
     pub(crate) stamp: Stamp,
     pub(crate) records: Box<[RecordId]>,
+    /// What had been told before it was taken.
+    pub(crate) noted: Option<Noted>,
 }
 
 impl Seal {
@@ -25,16 +31,29 @@ impl Seal {
         entry.stamps()
     }
 
-    pub(crate) fn new(stamp: Stamp, entry: &Entry) -> Self {
+    pub(crate) fn new(stamp: Stamp, entry: &Entry, link: &Link) -> Self {
+        let records = RecordId::of_all(&entry.tags);
+        let proof = link
+            .board
+            .as_ref()
+            .map(|_| Board::no_proof(link.names.of(&records)));
         Self {
             stamp,
-            records: RecordId::of_all(&entry.tags),
+            records,
+            proof,
+        }
+    }
+
+    /// The records allowed the entry, after this had been noted.
+    pub(crate) fn renew(&self, noted: Option<&Noted>) {
+        if let (Some(proof), Some(noted)) = (&self.proof, noted) {
+            proof.renew(noted);
         }
     }
 }
 
 /// The entry under `key` in what lies on the server, or why there is none of use.
-pub(crate) fn open(bytes: &Bytes, key: &[u8]) -> Result<SharedEntry, Option<Useless>> {
+pub(crate) fn open(bytes: &Bytes, key: &[u8], link: &Link) -> Result<SharedEntry, Option<Useless>> {
     let frame = Frame::decode(bytes, key).map_err(|error| match error {
         // Two keys have one name on the server.
         FrameError::OtherKey => None,
@@ -42,6 +61,6 @@ pub(crate) fn open(bytes: &Bytes, key: &[u8]) -> Result<SharedEntry, Option<Usel
         _ => Some(Useless::Decode),
     })?;
     let stamp = Stamp::parse(&frame.stamps).ok_or(Some(Useless::Decode))?;
-    let seal = Seal::new(stamp, &frame.entry);
+    let seal = Seal::new(stamp, &frame.entry, link);
     Ok(SharedEntry::new(frame.entry.with_stamps(seal)))
 }

@@ -5,7 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use larder_store::{StoreError, StoreErrorKind, Strength};
 use redis::aio::MultiplexedConnection;
-use redis::{Client, ErrorKind, RedisError, RetryMethod, Script, ServerErrorKind, Value};
+use redis::{
+    AsyncConnectionConfig, Client, ErrorKind, RedisError, RetryMethod, Script, ServerErrorKind, Value,
+};
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::protocol::{
     Generation, IntentId, Names, RecordId, Scripts, Stamp, Tally, Verdict, fingerprint, judge,
@@ -24,6 +27,8 @@ pub(crate) struct Server {
 pub(crate) struct Captured {
     pub(crate) stamp: Stamp,
     pub(crate) fingerprint: u64,
+    /// Whether an entry with this stamp is valid as things are: not while a change is announced.
+    pub(crate) is_valid: bool,
 }
 
 /// What is forgotten.
@@ -42,10 +47,18 @@ const CHUNK: usize = 500;
 impl Server {
     /// Connects, and learns who the server is.
     pub(crate) async fn meet(client: &Client, within: Duration) -> Result<Self, StoreError> {
-        let config = redis::AsyncConnectionConfig::new()
+        let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(within))
             .set_response_timeout(None);
-        let connected = client.get_multiplexed_async_connection_with_config(&config).await;
+        Self::meet_on(client, &config).await.map(|(server, _)| server)
+    }
+
+    /// The same on a connection with these settings, which is answered too.
+    pub(crate) async fn meet_on(
+        client: &Client,
+        config: &AsyncConnectionConfig,
+    ) -> Result<(Self, MultiplexedConnection), StoreError> {
+        let connected = client.get_multiplexed_async_connection_with_config(config).await;
         let mut connection = connected.map_err(failed)?;
         let info = redis::cmd("INFO")
             .arg("server")
@@ -69,11 +82,17 @@ impl Server {
         let run_id = field(&info, "run_id").ok_or_else(unknown)?;
         let version =
             field(&info, "redis_version").and_then(|version| version.split('.').next()?.parse().ok());
-        Ok(Self {
-            connection,
+        let server = Self {
+            connection: connection.clone(),
             run_id: run_id.as_bytes().into(),
             scripts: Scripts::new(version.unwrap_or(6)),
-        })
+        };
+        Ok((server, connection))
+    }
+
+    /// A hash of who the server is.
+    pub(crate) fn run(&self) -> u64 {
+        xxh3_64(&self.run_id)
     }
 
     /// Waits for an answer, whatever it is.
@@ -130,14 +149,14 @@ impl Server {
         ids: &[RecordId],
         time_to_live: Duration,
     ) -> Result<Captured, StoreError> {
-        let values = self.run_capture(names, ids, time_to_live, "new", None).await?;
-        let stamp = values.get(1).and_then(|seq| Tally::parse(seq.as_deref()?));
+        let mut values = self.run_capture(names, ids, time_to_live, "new", None).await?;
+        // Every invalidation changes the sequence; the others are of these tags.
+        let Tally(stamp) = Tally::parse(&values.remove(1).unwrap_or_default()).ok_or_else(nonsense)?;
+        let fingerprint = fingerprint(values.iter().flatten().map(Vec::as_slice));
         Ok(Captured {
-            stamp: stamp.ok_or_else(nonsense)?.0,
-            fingerprint: fingerprint(values.iter().enumerate().filter_map(|(at, value)| {
-                // Every invalidation changes the sequence; these are of its own tags.
-                if at == 1 { None } else { value.as_deref() }
-            })),
+            stamp,
+            fingerprint,
+            is_valid: self.judge(stamp, &Records(values)) == Verdict::Valid,
         })
     }
 
@@ -185,6 +204,22 @@ impl Server {
         } else {
             Err(nonsense())
         }
+    }
+
+    /// Announces a change of what these records stand for: until it is finished, or `lasts` is over, no entry with one of
+    /// them is valid.
+    pub(crate) async fn announce(
+        &self,
+        names: &Names,
+        ids: &[RecordId],
+        time_to_live: Duration,
+        intent: (IntentId, Duration),
+    ) -> Result<(), StoreError> {
+        for ids in ids.chunks(CHUNK) {
+            let ttl = time_to_live.max(intent.1 * 2);
+            self.run_capture(names, ids, ttl, "new", Some(intent)).await?;
+        }
+        Ok(())
     }
 
     /// Forgets, and answers how many of the tags had a record.
@@ -331,7 +366,7 @@ fn is_full(error: &RedisError) -> bool {
     error.code() == Some("OOM") || error.to_string().contains("OOM command not allowed")
 }
 
-fn failed(error: RedisError) -> StoreError {
+pub(crate) fn failed(error: RedisError) -> StoreError {
     let kind = if error.is_timeout() {
         StoreErrorKind::Timeout
     } else if is_full(&error) {

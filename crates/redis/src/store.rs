@@ -6,21 +6,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_store::{
-    Answer, Capture, Clock, Entry, Forgotten, Frame, Kept, Key, Lookup, Put, SharedEntry, Size, Store,
-    StoreError, StoreErrorKind, Strength, Tag, Validity,
+    Announcement, Answer, Capture, Clock, Entry, Forgotten, Frame, Kept, Key, Lookup, Put, SharedEntry, Size,
+    Store, StoreError, StoreErrorKind, Strength, Tag, Validity,
 };
 use redis::io::tcp::TcpSettings;
 use redis::{Client, IntoConnectionInfo};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
+use crate::board::Board;
 use crate::budget::Budget;
+use crate::feed::{Coherence, Feed};
 use crate::link::Link;
 use crate::lookup::{self, Shelves};
 use crate::pending::Invalidation;
-use crate::protocol::{Names, RecordId, Stamp, Verdict};
+use crate::protocol::{IntentId, Names, RecordId, Verdict};
 use crate::seal::{Seal, Seen};
-use crate::server::Scope;
+use crate::server::{Scope, random};
 use crate::writes::{Write, Writes, count};
 
 /// Keeps entries on a Redis (6 or later) or Valkey server, shared by all instances of a service, and their bodies in this
@@ -51,6 +53,8 @@ struct Inner {
     writes: Writes,
     longest: Duration,
     largest: usize,
+    coherence: Coherence,
+    feed: Arc<Feed>,
 }
 
 /// Makes a [`RedisStore`].
@@ -64,6 +68,7 @@ pub struct Builder {
     largest: usize,
     budget: Budget,
     clock: Clock,
+    coherence: Coherence,
 }
 
 impl Builder {
@@ -119,6 +124,12 @@ impl Builder {
         self
     }
 
+    /// How an entry in memory is told to be valid. [`Coherence::Strict`] by default.
+    pub fn coherence(mut self, coherence: Coherence) -> Self {
+        self.coherence = coherence;
+        self
+    }
+
     /// The longest that an entry is kept on the server, stale windows included. 24 h by default. The records of tags are
     /// kept for twice as long.
     pub fn longest(mut self, longest: Duration) -> Self {
@@ -144,12 +155,15 @@ impl Builder {
         let address = info.addr().to_string();
         let client = Client::open(info).map_err(unusable)?;
         let names = Names::new(&self.namespace);
+        let board = self.coherence.bound().map(|_| Board::new());
         Ok(RedisStore(Arc::new(Inner {
-            link: Arc::new(Link::new(client, address, names, self.budget)),
+            link: Arc::new(Link::new(client, address, names, self.budget, board)),
             shelves: Arc::new(Shelves::new(self.memory, self.clock)),
             writes: Writes::new(self.budget.writing),
             longest: self.longest,
             largest: self.largest,
+            coherence: self.coherence,
+            feed: Arc::default(),
         })))
     }
 
@@ -192,6 +206,7 @@ impl RedisStore {
             largest: 8 << 20,
             budget: Budget::default(),
             clock: Clock::system(),
+            coherence: Coherence::Strict,
         }
     }
 
@@ -213,9 +228,10 @@ impl RedisStore {
     }
 
     /// Takes an entry in, whose tags all have a record: in memory now, on the server soon.
-    fn take_in(inner: &Inner, key: Key, entry: Entry, stamp: Stamp) -> Put {
-        let seal = Seal::new(stamp, &entry);
-        let frame = Frame::encode(key.as_bytes(), &entry, &stamp.to_bytes());
+    fn take_in(inner: &Inner, key: Key, entry: Entry, seen: &Seen) -> Put {
+        let seal = Seal::new(seen.stamp, &entry, &inner.link);
+        seal.renew(seen.noted.as_ref());
+        let frame = Frame::encode(key.as_bytes(), &entry, &seen.stamp.to_bytes());
         let time_to_live = time_to_live(&entry, inner.longest);
         let records = seal.records.clone();
         let entry = SharedEntry::new(entry.with_stamps(seal));
@@ -243,11 +259,16 @@ impl RedisStore {
         }
     }
 
-    fn forget_scope(&self, scope: Scope, strength: Strength) -> Answer<Result<Forgotten, StoreError>> {
+    fn forget_scope(
+        &self,
+        scope: Scope,
+        strength: Strength,
+        intent: Option<IntentId>,
+    ) -> Answer<Result<Forgotten, StoreError>> {
         let invalidation = Invalidation {
             scope,
             strength,
-            intent: None,
+            intent,
         };
         let forgetting = Arc::clone(&self.0.link).forget(invalidation);
         let no_runtime = || StoreError::new(StoreErrorKind::Unavailable, "there is no tokio runtime");
@@ -272,6 +293,12 @@ impl Store for RedisStore {
 
     fn lookup(&self, key: &[u8]) -> Answer<Result<Lookup, StoreError>> {
         let (link, shelves) = (Arc::clone(&self.0.link), Arc::clone(&self.0.shelves));
+        if let Some(bound) = self.0.coherence.bound() {
+            if let Some(entry) = lookup::proved(&link, &shelves, key, bound) {
+                return Answer::Ready(Ok(Lookup::Found(entry)));
+            }
+            self.0.feed.begin(&link, bound);
+        }
         Answer::Later(Box::pin(lookup::lookup(link, shelves, Key::from(key))))
     }
 
@@ -281,10 +308,20 @@ impl Store for RedisStore {
         let time_to_live = self.records_live();
         Answer::Later(Box::pin(async move {
             let live = link.live()?;
+            let noted = link
+                .board
+                .as_ref()
+                .map(|board| board.note(link.names.of(&records)));
             let capturing = live.server.capture(&link.names, &records, time_to_live);
             let captured = link.within(&live, capturing).await?;
             let stamp = captured.stamp;
-            Ok(Capture::new(captured.fingerprint, Seen { stamp, records }))
+            let noted = noted.filter(|_| captured.is_valid);
+            let seen = Seen {
+                stamp,
+                records,
+                noted,
+            };
+            Ok(Capture::new(captured.fingerprint, seen))
         }))
     }
 
@@ -299,17 +336,22 @@ impl Store for RedisStore {
         let records = RecordId::of_all(&entry.tags);
         let is_captured = records.iter().all(|id| seen.records.contains(id));
         if is_captured && !cfg!(larder_mutant = "redis_stamps_when_stored") {
-            return Answer::Ready(Self::take_in(&self.0, key, entry, seen.stamp));
+            return Answer::Ready(Self::take_in(&self.0, key, entry, seen));
         }
         // Some tags are known only now. Their records must be there before anyone asks whether the entry is valid.
         let (inner, time_to_live) = (Arc::clone(&self.0), self.records_live());
         Answer::Later(Box::pin(async move {
-            let adopted = match capture.stamps::<Seen>() {
+            let late = if cfg!(larder_mutant = "redis_stamps_when_stored") {
+                late(&inner, &records, time_to_live).await
+            } else {
+                None
+            };
+            let adopted = match late.as_ref().or_else(|| capture.stamps::<Seen>()) {
                 Some(seen) => adopt(&inner, &records, time_to_live, seen).await,
                 None => Err(Kept::RejectedStamp),
             };
             match adopted {
-                Ok(stamp) => Self::take_in(&inner, key, entry, stamp),
+                Ok(seen) => Self::take_in(&inner, key, entry, seen),
                 Err(kept) => {
                     count(&entry, kept);
                     Put {
@@ -330,11 +372,27 @@ impl Store for RedisStore {
     }
 
     fn forget(&self, tags: &[Tag], strength: Strength) -> Answer<Result<Forgotten, StoreError>> {
-        self.forget_scope(Scope::Records(RecordId::of_all(tags)), strength)
+        self.forget_scope(Scope::Records(RecordId::of_all(tags)), strength, None)
     }
 
     fn forget_everything(&self, strength: Strength) -> Answer<Result<Forgotten, StoreError>> {
-        self.forget_scope(Scope::Everything, strength)
+        self.forget_scope(Scope::Everything, strength, None)
+    }
+
+    fn announce(&self, tags: &[Tag], lasts: Duration) -> Answer<Result<Announcement, StoreError>> {
+        let (link, time_to_live) = (Arc::clone(&self.0.link), self.records_live());
+        let records = RecordId::of_all(tags);
+        Answer::Later(Box::pin(async move {
+            let name = random()?;
+            link.announce(records, time_to_live, (IntentId(name), lasts))
+                .await?;
+            Ok(Announcement::new(name))
+        }))
+    }
+
+    fn finish(&self, tags: &[Tag], announcement: Announcement) -> Answer<Result<Forgotten, StoreError>> {
+        let intent = Some(IntentId(announcement.name()));
+        self.forget_scope(Scope::Records(RecordId::of_all(tags)), Strength::Hard, intent)
     }
 
     fn size(&self) -> Size {
@@ -348,26 +406,34 @@ impl Store for RedisStore {
     }
 }
 
-/// Makes the records that are missing; the stamp, if an entry with these records and it is valid.
-async fn adopt(
+/// Makes the records that are missing; the stamps, if an entry with these records and them is valid.
+async fn adopt<'a>(
     inner: &Inner,
     records: &[RecordId],
     time_to_live: Duration,
-    seen: &Seen,
-) -> Result<Stamp, Kept> {
+    seen: &'a Seen,
+) -> Result<&'a Seen, Kept> {
     let link = &inner.link;
     let live = link.live().map_err(|_| Kept::Error)?;
-    if cfg!(larder_mutant = "redis_stamps_when_stored") {
-        let late = live.server.capture(&link.names, records, time_to_live).await;
-        return late.map(|late| late.stamp).map_err(|_| Kept::Error);
-    }
     let adopting = live.server.adopt(&link.names, records, time_to_live, seen.stamp);
     match link.within(&live, adopting).await {
-        Ok(Verdict::Valid) => Ok(seen.stamp),
-        Ok(_) if cfg!(larder_mutant = "redis_joins_by_key") => Ok(seen.stamp),
+        Ok(Verdict::Valid) => Ok(seen),
+        Ok(_) if cfg!(larder_mutant = "redis_joins_by_key") => Ok(seen),
         Ok(_) => Err(Kept::RejectedStamp),
         Err(_) => Err(Kept::Error),
     }
+}
+
+/// The stamp of now, after the fill: the bug `redis_stamps_when_stored`.
+async fn late(inner: &Inner, records: &[RecordId], time_to_live: Duration) -> Option<Seen> {
+    let live = inner.link.live().ok()?;
+    let capturing = live.server.capture(&inner.link.names, records, time_to_live);
+    let stamp = capturing.await.ok()?.stamp;
+    Some(Seen {
+        stamp,
+        records: records.into(),
+        noted: None,
+    })
 }
 
 /// How long an entry is kept on the server: while it may be served, and some minutes more in which it may be validated.

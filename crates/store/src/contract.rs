@@ -5,6 +5,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::entry::{Entry, SharedEntry};
 use crate::error::StoreError;
@@ -78,8 +79,43 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Forgets all entries.
     fn forget_everything(&self, strength: Strength) -> Answer<Result<Forgotten, StoreError>>;
 
+    /// Announces that what `tags` stand for is about to change: no entry that carries one of them is found until
+    /// [`finish`](Store::finish), or until it `lasts` no longer, and then none that was there before. So a process that dies
+    /// between its change and its invalidation leaves nothing stale behind.
+    ///
+    /// A store in the memory of the process dies with it, and has nothing to announce: that is the default.
+    fn announce(&self, tags: &[Tag], lasts: Duration) -> Answer<Result<Announcement, StoreError>> {
+        let _ = (tags, lasts);
+        Answer::Ready(Ok(Announcement::default()))
+    }
+
+    /// Ends what was announced of these `tags`, and forgets them. Complete when it answers `Ok`. The announcements of others
+    /// stay. By default it forgets them.
+    fn finish(&self, tags: &[Tag], announcement: Announcement) -> Answer<Result<Forgotten, StoreError>> {
+        let _ = announcement;
+        self.forget(tags, Strength::Hard)
+    }
+
     /// How much it holds in this process.
     fn size(&self) -> Size;
+}
+
+/// The name of an announced change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Announcement([u8; 16]);
+
+impl Announcement {
+    /// The announcement with this name, which its store chose and no other has.
+    #[must_use]
+    pub const fn new(name: [u8; 16]) -> Self {
+        Self(name)
+    }
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> [u8; 16] {
+        self.0
+    }
 }
 
 /// What a [`lookup`](Store::lookup) found.

@@ -28,7 +28,7 @@ mod sync;
 mod tag;
 
 pub use clock::{Clock, FakeClock, Timestamp};
-pub use contract::{Answer, Capture, Forgotten, Kept, Lookup, Put, Size, Store, Useless};
+pub use contract::{Announcement, Answer, Capture, Forgotten, Kept, Lookup, Put, Size, Store, Useless};
 pub use entry::{Content, Entry, Lifetime, SharedEntry, StoredResponse, VaryNames};
 pub use error::{StoreError, StoreErrorKind};
 pub use flight::{Flights, Landing, Leader, Role, Waiter};

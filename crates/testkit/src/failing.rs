@@ -4,10 +4,11 @@ use std::future::{pending, poll_fn};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::task::Poll;
+use std::time::Duration;
 
 use larder_store::{
-    Answer, Capture, Entry, Forgotten, Kept, Key, Lookup, Put, SharedEntry, Size, Store, StoreError,
-    StoreErrorKind, Strength, Tag, Validity,
+    Announcement, Answer, Capture, Entry, Forgotten, Kept, Key, Lookup, Put, SharedEntry, Size, Store,
+    StoreError, StoreErrorKind, Strength, Tag, Validity,
 };
 
 /// A store that fails as it is told: each kind of call has a [`Mode`] of its own, which may change at any time.
@@ -57,7 +58,7 @@ pub enum Call {
     Put,
     /// [`Store::validity`].
     Validity,
-    /// [`Store::forget`] and [`Store::forget_everything`].
+    /// [`Store::forget`] and [`Store::forget_everything`], [`Store::announce`] and [`Store::finish`].
     Forget,
 }
 
@@ -172,6 +173,16 @@ impl Store for FailingStore {
 
     fn forget_everything(&self, strength: Strength) -> Answer<Result<Forgotten, StoreError>> {
         self.answer(Call::Forget, move |store| store.forget_everything(strength))
+    }
+
+    fn announce(&self, tags: &[Tag], lasts: Duration) -> Answer<Result<Announcement, StoreError>> {
+        let tags = tags.to_vec();
+        self.answer(Call::Forget, move |store| store.announce(&tags, lasts))
+    }
+
+    fn finish(&self, tags: &[Tag], announcement: Announcement) -> Answer<Result<Forgotten, StoreError>> {
+        let tags = tags.to_vec();
+        self.answer(Call::Forget, move |store| store.finish(&tags, announcement))
     }
 
     fn size(&self) -> Size {

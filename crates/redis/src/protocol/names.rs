@@ -76,6 +76,22 @@ impl Names {
         format!("{{{}}}:seq", self.namespace)
     }
 
+    /// What the names of all records of tags begin with.
+    pub(crate) fn records(&self) -> String {
+        format!("{{{}}}:t:", self.namespace)
+    }
+
+    /// A key that is written to be heard, and by nobody else.
+    pub(crate) fn beat(&self, id: u128) -> String {
+        format!("{{{}}}:b:{id:032x}", self.namespace)
+    }
+
+    /// The keys that decide on an entry with these records.
+    pub(crate) fn of(&self, ids: &[RecordId]) -> Vec<String> {
+        let records = ids.iter().map(|id| self.record(*id));
+        std::iter::once(self.root()).chain(records).collect()
+    }
+
     pub(crate) fn record(&self, id: RecordId) -> String {
         let RecordId { kind, id } = id;
         format!("{{{}}}:t:{}{id:x}", self.namespace, char::from(kind))
