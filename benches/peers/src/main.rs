@@ -1,4 +1,4 @@
-//! Measures Larder's hit path beside its peers: `in-process`, `callgrind`, `loopback` and `gateway`.
+//! Measures Larder's hit path beside its peers: `in-process`, `callgrind`, `loopback`, `gateway` and `redis`.
 
 mod commands;
 
@@ -17,9 +17,12 @@ larder-peers COMMAND [--flag value]...
                --size 10240  --only a,b  --seconds 3  --rounds 5  --connections 50
   gateway      the gateway beside nginx and Varnish, answering hits on 127.0.0.1 (needs wrk, nginx and varnish)
                --size 10240  --seconds 10  --rounds 3  --connections 50  --threads 1
+  redis        hits on a Redis server per second, beside a handler that does no more than a GET (needs redis-server)
+               --size 10240  --concurrency 1,16,64  --rounds 9
   list         the contenders
 
-`bare` is always measured along, because every ratio is taken to it; that of `gateway` is taken to nginx.";
+`bare` is always measured along, because every ratio is taken to it; that of `gateway` is taken to nginx, and that
+of `redis` to the raw GET.";
 
 fn main() -> ExitCode {
     match run() {
@@ -41,6 +44,7 @@ fn run() -> Outcome<()> {
         "callgrind" => commands::callgrind::run(rest),
         "loopback" => commands::loopback::run(rest),
         "gateway" => commands::gateway::run(rest),
+        "redis" => commands::redis::run(rest),
         // Those that the program starts itself with.
         "hits" => commands::hits::run(rest),
         "serve" => commands::serve::run(rest),

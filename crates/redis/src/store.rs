@@ -14,13 +14,13 @@ use redis::{Client, IntoConnectionInfo};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
-use crate::board::{Board, Noted};
+use crate::board::Board;
 use crate::budget::Budget;
 use crate::feed::{Coherence, Feed};
 use crate::link::Link;
 use crate::lookup::{self, Shelves};
 use crate::pending::Invalidation;
-use crate::protocol::{IntentId, Names, RecordId, Stamp, Verdict};
+use crate::protocol::{IntentId, Names, RecordId, Verdict};
 use crate::seal::{Seal, Seen};
 use crate::server::{Scope, random};
 use crate::writes::{Write, Writes, count};
@@ -228,10 +228,10 @@ impl RedisStore {
     }
 
     /// Takes an entry in, whose tags all have a record: in memory now, on the server soon.
-    fn take_in(inner: &Inner, key: Key, entry: Entry, stamp: Stamp, noted: Option<&Noted>) -> Put {
-        let seal = Seal::new(stamp, &entry, &inner.link);
-        seal.renew(noted);
-        let frame = Frame::encode(key.as_bytes(), &entry, &stamp.to_bytes());
+    fn take_in(inner: &Inner, key: Key, entry: Entry, seen: &Seen) -> Put {
+        let seal = Seal::new(seen.stamp, &entry, &inner.link);
+        seal.renew(seen.noted.as_ref());
+        let frame = Frame::encode(key.as_bytes(), &entry, &seen.stamp.to_bytes());
         let time_to_live = time_to_live(&entry, inner.longest);
         let records = seal.records.clone();
         let entry = SharedEntry::new(entry.with_stamps(seal));
@@ -336,24 +336,22 @@ impl Store for RedisStore {
         let records = RecordId::of_all(&entry.tags);
         let is_captured = records.iter().all(|id| seen.records.contains(id));
         if is_captured && !cfg!(larder_mutant = "redis_stamps_when_stored") {
-            return Answer::Ready(Self::take_in(
-                &self.0,
-                key,
-                entry,
-                seen.stamp,
-                seen.noted.as_ref(),
-            ));
+            return Answer::Ready(Self::take_in(&self.0, key, entry, seen));
         }
         // Some tags are known only now. Their records must be there before anyone asks whether the entry is valid.
         let (inner, time_to_live) = (Arc::clone(&self.0), self.records_live());
         Answer::Later(Box::pin(async move {
-            let adopted = match capture.stamps::<Seen>() {
+            let late = if cfg!(larder_mutant = "redis_stamps_when_stored") {
+                late(&inner, &records, time_to_live).await
+            } else {
+                None
+            };
+            let adopted = match late.as_ref().or_else(|| capture.stamps::<Seen>()) {
                 Some(seen) => adopt(&inner, &records, time_to_live, seen).await,
                 None => Err(Kept::RejectedStamp),
             };
-            let noted = capture.stamps::<Seen>().and_then(|seen| seen.noted.as_ref());
             match adopted {
-                Ok(stamp) => Self::take_in(&inner, key, entry, stamp, noted),
+                Ok(seen) => Self::take_in(&inner, key, entry, seen),
                 Err(kept) => {
                     count(&entry, kept);
                     Put {
@@ -408,26 +406,34 @@ impl Store for RedisStore {
     }
 }
 
-/// Makes the records that are missing; the stamp, if an entry with these records and it is valid.
-async fn adopt(
+/// Makes the records that are missing; the stamps, if an entry with these records and them is valid.
+async fn adopt<'a>(
     inner: &Inner,
     records: &[RecordId],
     time_to_live: Duration,
-    seen: &Seen,
-) -> Result<Stamp, Kept> {
+    seen: &'a Seen,
+) -> Result<&'a Seen, Kept> {
     let link = &inner.link;
     let live = link.live().map_err(|_| Kept::Error)?;
-    if cfg!(larder_mutant = "redis_stamps_when_stored") {
-        let late = live.server.capture(&link.names, records, time_to_live).await;
-        return late.map(|late| late.stamp).map_err(|_| Kept::Error);
-    }
     let adopting = live.server.adopt(&link.names, records, time_to_live, seen.stamp);
     match link.within(&live, adopting).await {
-        Ok(Verdict::Valid) => Ok(seen.stamp),
-        Ok(_) if cfg!(larder_mutant = "redis_joins_by_key") => Ok(seen.stamp),
+        Ok(Verdict::Valid) => Ok(seen),
+        Ok(_) if cfg!(larder_mutant = "redis_joins_by_key") => Ok(seen),
         Ok(_) => Err(Kept::RejectedStamp),
         Err(_) => Err(Kept::Error),
     }
+}
+
+/// The stamp of now, after the fill: the bug `redis_stamps_when_stored`.
+async fn late(inner: &Inner, records: &[RecordId], time_to_live: Duration) -> Option<Seen> {
+    let live = inner.link.live().ok()?;
+    let capturing = live.server.capture(&inner.link.names, records, time_to_live);
+    let stamp = capturing.await.ok()?.stamp;
+    Some(Seen {
+        stamp,
+        records: records.into(),
+        noted: None,
+    })
 }
 
 /// How long an entry is kept on the server: while it may be served, and some minutes more in which it may be validated.

@@ -15,7 +15,7 @@ use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use fleet::{Backend, Options, Page, ROWS, Truth};
 use larder::{CacheHints, Larder};
-use larder_redis::RedisStore;
+use larder_redis::{Coherence, RedisStore};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 
@@ -85,8 +85,9 @@ fn larder(options: &Options) -> Result<Larder, String> {
     match &options.backend {
         Backend::Memory => Ok(Larder::in_memory(32 << 20)),
         Backend::Redis(url) => {
-            let store = RedisStore::builder(url).namespace("fleet").open();
-            store.map(Larder::new).map_err(|e| e.to_string())
+            let coherence = options.bounded.map_or(Coherence::Strict, Coherence::Bounded);
+            let store = RedisStore::builder(url).namespace("fleet").coherence(coherence);
+            store.open().map(Larder::new).map_err(|e| e.to_string())
         }
     }
 }

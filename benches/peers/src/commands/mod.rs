@@ -6,6 +6,7 @@ pub(crate) mod hits;
 pub(crate) mod in_process;
 pub(crate) mod loopback;
 mod proxies;
+pub(crate) mod redis;
 pub(crate) mod serve;
 mod server;
 mod tree;

@@ -72,3 +72,19 @@ fn over_one_server_no_answer_is_stale_whatever_happens() {
     };
     bout.run(Ground::one(INSTANCES)).demand(&Fault::ALL);
 }
+
+/// The shortest that there is: the most that the feed has to prove.
+const BOUND: Duration = Duration::from_millis(100);
+
+#[cfg_attr(
+    larder_mutant = "redis_feed_without_heartbeat",
+    should_panic(expected = "violations")
+)]
+#[test]
+fn over_one_server_no_answer_is_older_than_the_bound_whatever_happens() {
+    let bout = Bout {
+        bounded: Some(BOUND),
+        length: length(),
+    };
+    bout.run(Ground::one(INSTANCES)).demand(&Fault::ALL);
+}

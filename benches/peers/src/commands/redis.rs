@@ -1,0 +1,202 @@
+//! `redis`: hits on a Redis server, at several concurrencies, beside handlers that do no more than ask it.
+
+use std::{rc::Rc, time::Duration, time::Instant};
+
+use axum::{Router, body::Body, response::Response, routing::get};
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode, header};
+use larder::Larder;
+use larder_peers::{
+    Outcome,
+    app::{App, app},
+    args::Args,
+    contenders::runtime,
+    origin::{Origin, PATH},
+    stats::{median, median_ratio},
+};
+use larder_redis::RedisStore;
+use larder_testkit::RedisServer;
+use redis::{Client, IntoConnectionInfo, Value, aio::MultiplexedConnection, io::tcp::TcpSettings};
+use tokio::{runtime::Runtime, task::LocalSet};
+
+/// How long one contender is asked in one round.
+const ROUND: Duration = Duration::from_millis(200);
+
+/// What a strict hit of Larder reads: the root and the records of the layer's tag and of the implicit ones.
+const STAMPS: usize = 6;
+
+/// A key of the raw handlers, and the keys of as many stamps as an entry of Larder has.
+const RAW: &str = "raw:entry";
+
+pub(crate) fn run(words: &[String]) -> Outcome<()> {
+    let args = Args::read(words, &["size", "concurrency", "rounds"])?;
+    let sizes = args.numbers("size", &[10_240])?;
+    let concurrencies = args.numbers("concurrency", &[1, 16, 64])?;
+    let rounds = args.number("rounds", 9_usize)?;
+    for size in sizes {
+        let server = RedisServer::start();
+        let runtime = runtime()?;
+        let contenders = runtime.block_on(contenders(&server, size))?;
+        for concurrency in &concurrencies {
+            measure(&runtime, &contenders, *concurrency, rounds)?;
+        }
+    }
+    Ok(())
+}
+
+/// A service that answers from Redis.
+struct Contender {
+    name: &'static str,
+    app: Rc<dyn App>,
+    origin: Origin,
+}
+
+async fn contenders(server: &RedisServer, size: usize) -> Outcome<Vec<Contender>> {
+    let info = server.url().as_str().into_connection_info()?;
+    let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
+    let connection = Client::open(info)?.get_multiplexed_async_connection().await?;
+    let strict = RedisStore::builder(server.url())
+        .namespace("strict")
+        .connect()
+        .await?;
+    let fetching = RedisStore::builder(server.url())
+        .namespace("fetching")
+        .memory(0)
+        .connect()
+        .await?;
+    let raw = |name, stamps| Contender {
+        name,
+        app: app(Router::new()
+            .route(PATH, get(raw(&connection, stamps)))
+            .with_state(()))
+        .into(),
+        origin: Origin::new(size),
+    };
+    let larder = |name, store: &RedisStore| {
+        let origin = Origin::new(size);
+        let layer = Larder::new(store.clone()).hot_cache("items").tag("items");
+        Contender {
+            name,
+            app: app(Origin::mount(origin.route().layer(layer))).into(),
+            origin,
+        }
+    };
+    let body = "x".repeat(size);
+    server.cli(&["SET", RAW, &body]);
+    for stamp in 0..STAMPS {
+        server.cli(&["SET", &stamp_key(stamp), &"s".repeat(40)]);
+    }
+    let contenders = vec![
+        raw("raw GET", 0),
+        raw("raw GET and MGET of the stamps", STAMPS),
+        larder("larder, body from memory", &strict),
+        larder("larder, body from Redis", &fetching),
+    ];
+    for contender in &contenders {
+        contender.app.ask(2, None).await;
+    }
+    strict.flush().await;
+    fetching.flush().await;
+    Ok(contenders)
+}
+
+fn stamp_key(stamp: usize) -> String {
+    format!("raw:stamp:{stamp}")
+}
+
+/// A handler that answers with what a GET brings, and asks for `stamps` in the same trip.
+fn raw(
+    connection: &MultiplexedConnection,
+    stamps: usize,
+) -> impl Fn() -> std::pin::Pin<Box<dyn Future<Output = Response> + Send>> + Clone + Send + Sync + 'static {
+    let connection = connection.clone();
+    let mut pipe = redis::pipe();
+    pipe.cmd("GET").arg(RAW);
+    if stamps > 0 {
+        let mut read = redis::cmd("MGET");
+        (0..stamps).for_each(|stamp| drop(read.arg(stamp_key(stamp))));
+        pipe.add_command(read);
+    }
+    move || {
+        let (pipe, mut connection) = (pipe.clone(), connection.clone());
+        Box::pin(async move {
+            let answered: Result<Vec<Value>, _> = pipe.query_async(&mut connection).await;
+            match answered.map(|values| values.into_iter().next()) {
+                Ok(Some(Value::BulkString(body))) => answer(Bytes::from(body)),
+                _ => {
+                    let mut failed = Response::new(Body::empty());
+                    *failed.status_mut() = StatusCode::BAD_GATEWAY;
+                    failed
+                }
+            }
+        })
+    }
+}
+
+fn answer(body: Bytes) -> Response {
+    let mut response = Response::new(Body::from(body));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("public, max-age=3600"),
+    );
+    headers.insert("x-origin", HeaderValue::from_static("items"));
+    response
+}
+
+fn measure(runtime: &Runtime, contenders: &[Contender], concurrency: u64, rounds: usize) -> Outcome<()> {
+    let mut measured: Vec<Vec<f64>> = vec![Vec::new(); contenders.len()];
+    for round in 0..rounds {
+        for turn in 0..contenders.len() {
+            // Each round starts with another contender, so that none always follows the same one.
+            let index = (round + turn) % contenders.len();
+            measured[index].push(contenders[index].hits_per_second(runtime, concurrency)?);
+        }
+    }
+    println!("\n{concurrency} at a time, {rounds} rounds\n");
+    println!("| contender | hits/s | × raw GET |\n|---|---:|---:|");
+    for (contender, rates) in contenders.iter().zip(&measured) {
+        let (rate, ratio) = (median(rates), median_ratio(rates, &measured[0]));
+        println!("| {} | {rate:.0} | {ratio:.2} |", contender.name);
+    }
+    Ok(())
+}
+
+impl Contender {
+    /// Asks `concurrency` at a time for one round, and proves that each answer was a hit.
+    #[allow(clippy::cast_precision_loss)]
+    fn hits_per_second(&self, runtime: &Runtime, concurrency: u64) -> Outcome<f64> {
+        /// How many each asks before it looks at the time.
+        const EACH: u64 = 20;
+        let ran = self.origin.calls();
+        let begun = Instant::now();
+        let mut hits = 0;
+        while begun.elapsed() < ROUND {
+            let local = LocalSet::new();
+            let bytes = local.block_on(runtime, async {
+                let asking: Vec<_> = (0..concurrency)
+                    .map(|_| {
+                        let app = Rc::clone(&self.app);
+                        tokio::task::spawn_local(async move { app.ask(EACH, None).await.bytes })
+                    })
+                    .collect();
+                let mut bytes = 0;
+                for asked in asking {
+                    bytes += asked.await?;
+                }
+                Ok::<_, tokio::task::JoinError>(bytes)
+            })?;
+            let whole = self.origin.size() as u64 * EACH * concurrency;
+            if bytes != whole {
+                return Err(format!("{}: {bytes} bytes came, not {whole}", self.name).into());
+            }
+            hits += EACH * concurrency;
+        }
+        let elapsed = begun.elapsed().as_secs_f64();
+        if self.origin.calls() != ran {
+            return Err(format!("{}: the handler ran, so these were no hits", self.name).into());
+        }
+        Ok(hits as f64 / elapsed)
+    }
+}
