@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_cache_layer::{CacheLayer, Engine, Identify, Limits, PerIdentity, PresetTtls, Profile, Switch};
+use larder_lock::{Lease, LockOptions, Locker, Locks};
 use larder_store::{Clock, MemoryStore, Size, Store, Strength, Tag};
 
 use crate::config::Config;
@@ -26,6 +27,7 @@ use crate::error::Error;
 #[derive(Debug, Clone)]
 pub struct Larder {
     engine: Engine,
+    locker: Locker,
 }
 
 impl Larder {
@@ -66,6 +68,7 @@ impl Larder {
             clock: Clock::system(),
             limits: Limits::default(),
             ttls: PresetTtls::new(),
+            locker: Locker::memory(),
         }
     }
 
@@ -221,6 +224,23 @@ impl Larder {
         Ok(Invalidated { known: done.known })
     }
 
+    /// Runs `work` while it holds `locks`, and tells whether it held them until `work` returned: the
+    /// [`with_lock`](Locker::with_lock) of its [`locker`](Self::locker). See [locks](crate::guide::locks).
+    pub async fn with_lock<T>(
+        &self,
+        locks: impl Into<Locks>,
+        options: impl Into<LockOptions>,
+        work: impl AsyncFnOnce(Lease) -> T,
+    ) -> larder_lock::Outcome<T> {
+        self.locker.with_lock(locks, options, work).await
+    }
+
+    /// What takes the locks: for guards to be released by hand, and for a [`Schedule`](crate::lock::Schedule).
+    #[must_use]
+    pub const fn locker(&self) -> &Locker {
+        &self.locker
+    }
+
     async fn forget(&self, tags: &[Tag]) -> Result<Invalidated, Error> {
         let done = self.engine.forget(tags, Strength::Hard).await?;
         Ok(Invalidated { known: done.known })
@@ -271,6 +291,7 @@ pub struct Builder {
     clock: Clock,
     limits: Limits,
     ttls: PresetTtls,
+    locker: Locker,
 }
 
 impl Builder {
@@ -292,10 +313,18 @@ impl Builder {
         self
     }
 
+    /// What takes the locks. By default one in memory, whose locks only this process knows: a service that runs more than
+    /// once needs one with servers, whatever its store.
+    pub fn locker(mut self, locker: Locker) -> Self {
+        self.locker = locker;
+        self
+    }
+
     /// The cache.
     #[must_use]
     pub fn build(self) -> Larder {
         Larder {
+            locker: self.locker,
             engine: Engine::new(self.store, self.clock, self.limits, self.ttls),
         }
     }

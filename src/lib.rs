@@ -37,6 +37,8 @@
 //! - [`Store`] is the contract of what keeps entries; [`MemoryStore`] keeps them in this process.
 //! - [`Clock`] tells the time, and [`FakeClock`] the time that a test wants. See [testing](guide::testing).
 //! - [`Config`] is what the environment says. See [configuration](guide::configuration).
+//! - [`lock`] has locks across processes, which the handle takes with [`with_lock`](Larder::with_lock). See
+//!   [locks](guide::locks).
 //! - [`etag`] has entity tags, conditions and ranges by themselves: pure functions over headers.
 //!
 //! Which requests share an entry is told in [keys](guide::keys), how long one is of use in
@@ -51,8 +53,9 @@
 //! | Feature | Default | Adds |
 //! |---|---|---|
 //! | `axum` | on | [`from_extractor`], [`CacheHints`] as a part of axum's responses, [`Error`] as one, and the URI that the client sent where a router is nested (`OriginalUri`) |
+//! | `redis` | no | [locks](lock) on Redis and Valkey servers |
 //!
-//! Without it the layers serve any tower service over `http` types. What waits (for another's handler, for a store,
+//! Without `axum` the layers serve any tower service over `http` types. What waits (for another's handler, for a store,
 //! in the background) runs on tokio, with its timer.
 
 mod config;
@@ -71,6 +74,7 @@ pub use larder_cache_layer::{
     Scope, Shared, Switch, UncacheableReason, UnkeyedHeaders, Verdict,
 };
 pub use larder_etag as etag;
+pub use larder_lock as lock;
 pub use larder_store as store;
 pub use larder_store::{Clock, FakeClock, MemoryStore, Size, Store, Tag, Timestamp};
 
