@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use larder_cache_layer::{CacheLayer, Engine, Identify, Limits, PerIdentity, PresetTtls, Profile, Switch};
 use larder_invalidation::{Actions, Invalidator, JournalLimits};
+use larder_lock::{Lease, LockOptions, Locker, Locks};
 use larder_store::{Clock, MemoryStore, Size, Store};
 
 use crate::config::Config;
@@ -29,6 +30,7 @@ use crate::forgets::Forgets;
 pub struct Larder {
     engine: Engine,
     invalidator: Invalidator,
+    locker: Locker,
 }
 
 impl Larder {
@@ -115,6 +117,7 @@ impl Larder {
             ttls: PresetTtls::new(),
             actions: Actions::new(),
             journal: JournalLimits::default(),
+            locker: Locker::memory(),
         }
     }
 
@@ -194,6 +197,23 @@ impl Larder {
         self.engine.gateway_cache(name, profile)
     }
 
+    /// Runs `work` while it holds `locks`, and tells whether it held them until `work` returned: the
+    /// [`with_lock`](Locker::with_lock) of its [`locker`](Self::locker). See [locks](crate::guide::locks).
+    pub async fn with_lock<T>(
+        &self,
+        locks: impl Into<Locks>,
+        options: impl Into<LockOptions>,
+        work: impl AsyncFnOnce(Lease) -> T,
+    ) -> larder_lock::Outcome<T> {
+        self.locker.with_lock(locks, options, work).await
+    }
+
+    /// What takes the locks: for guards to be released by hand, and for a [`Schedule`](crate::lock::Schedule).
+    #[must_use]
+    pub const fn locker(&self) -> &Locker {
+        &self.locker
+    }
+
     /// Switches all layers on or off; off, every request goes to its handler. What is kept stays, and invalidations are
     /// carried out meanwhile.
     pub fn set_enabled(&self, enabled: bool) {
@@ -254,6 +274,7 @@ pub struct Builder {
     ttls: PresetTtls,
     actions: Actions,
     journal: JournalLimits,
+    locker: Locker,
 }
 
 impl Builder {
@@ -287,11 +308,22 @@ impl Builder {
         self
     }
 
+    /// What takes the locks. By default one in memory, whose locks only this process knows: a service that runs more than
+    /// once needs one with servers, whatever its store.
+    pub fn locker(mut self, locker: Locker) -> Self {
+        self.locker = locker;
+        self
+    }
+
     /// The cache.
     #[must_use]
     pub fn build(self) -> Larder {
         let engine = Engine::new(self.store, self.clock, self.limits, self.ttls);
         let invalidator = Invalidator::new(Forgets(engine.clone()), self.journal).with_actions(self.actions);
-        Larder { engine, invalidator }
+        Larder {
+            engine,
+            invalidator,
+            locker: self.locker,
+        }
     }
 }

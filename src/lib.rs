@@ -41,6 +41,8 @@
 //! - [`Config`] is what the environment says. See [configuration](guide::configuration).
 //! - [`idempotency`] has the layers for operations that must not run twice: `Idempotency-Key`, and signed requests. See
 //!   [its page](guide::idempotency).
+//! - [`lock`] has locks across processes, which the handle takes with [`with_lock`](Larder::with_lock). See
+//!   [locks](guide::locks).
 //! - [`etag`] has entity tags, conditions and ranges by themselves: pure functions over headers.
 //!
 //! Which requests share an entry is told in [keys](guide::keys), how long one is of use in
@@ -59,7 +61,7 @@
 //! | `serde` | on | values of functions as JSON and postcard, for stores outside the process |
 //! | `idempotency` | off | [`idempotency`]: one run per `Idempotency-Key`, and signed requests that are accepted once |
 //! | `json`, `toml` | off | [`Actions`] from files |
-//! | `redis` | off | `RedisStore` and `Larder::redis`: entries shared by all instances of a service; with `idempotency`, its records on Redis |
+//! | `redis` | off | `RedisStore` and `Larder::redis`: entries shared by all instances of a service; [locks](lock) on Redis and Valkey servers; with `idempotency`, its records on Redis |
 //!
 //! Without `axum` the layers serve any tower service over `http` types. What waits (for another's handler, for a store,
 //! in the background) runs on tokio, with its timer.
@@ -101,6 +103,7 @@ pub use larder_invalidation::{
     Action, ActionError, ActionErrorKind, ActionRule, Actions, Coverage, InvalidateLayer, Invalidator,
     JournalLimits, ParameterSource, Parameters, query,
 };
+pub use larder_lock as lock;
 #[cfg(feature = "macros")]
 pub use larder_macros::{Action, KeyPart, Tag, cached, invalidates};
 #[cfg(feature = "redis")]

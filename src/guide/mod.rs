@@ -11,6 +11,7 @@
 //! | [`freshness`] | how long is an entry of use, and what happens at its end? |
 //! | [`answers`] | what do the headers say, and what is to be done about each reason? |
 //! | [`layers`] | where does the cache go among sessions, CORS, compression, tracing and timeouts? |
+//! | [`locks`] | how does one process at a time do what must not be done twice? |
 //! | [`testing`] | how is a cached service tested without sleeping? |
 //! | [`gateway`] | how is Larder a shared cache in front of any origin, by RFC 9111? |
 //! | [`idempotency`] | how does an operation run once, however often it is asked for? (feature `idempotency`) |
@@ -29,6 +30,7 @@ pub mod identity;
 pub mod invalidation;
 pub mod keys;
 pub mod layers;
+pub mod locks;
 pub mod metrics;
 pub mod presets;
 pub mod testing;

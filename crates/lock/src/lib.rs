@@ -83,6 +83,13 @@
 //! time so that it also holds when servers forget, **if** the wall clocks of clients differ by less than the time for which
 //! such a server is quarantined ([`RedisNodeBuilder::max_ttl`](https://docs.rs/larder-lock/latest/larder_lock/struct.RedisNodeBuilder.html)).
 //!
+//! # Readers and writers
+//!
+//! A lock that is named [`shared`](Lock::shared) is held together with others who name it so, and excludes those who do not. A
+//! majority of readers and one of writers share a server as well, so the promises are the same. A token is greater than those
+//! of all who held the lock in the other mode before; readers have no order among each other. One who waits to hold the lock
+//! alone keeps later readers out for two and a half seconds each time that it asks.
+//!
 //! # Waiting
 //!
 //! Without [`LockOptions::wait`] a lock that is held is skipped. Those who wait in one process stand in line, and only the

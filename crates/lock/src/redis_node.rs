@@ -32,8 +32,17 @@ const MAX_TTL: Duration = Duration::from_secs(5 * 60);
 /// without use; `:readers`, `:shared` and `:bar` are there while a lock is shared. The channel `{prefix}:{…}:free` tells of
 /// releases; `{prefix}:marker` and `{prefix}:quarantine` are the memory of having a memory.
 ///
-/// Not for Redis Cluster, whose keys of different slots do not meet in one script. Behind Sentinel, connect to the primary's
-/// address; a failover loses locks, and the quarantine then keeps the new primary from giving them away again at once.
+/// # Replicas, Sentinel and Cluster
+///
+/// These are weaker than servers that are independent of each other: replication is asynchronous, so that a failover may
+/// forget votes. The new primary is then quarantined: nobody gets a lock for `max_ttl`, and no lock is given away twice,
+/// unless two primaries go on beside each other. If the old one can still be reached by some, two may hold one lock until it
+/// stops; only the fence keeps them apart then.
+///
+/// - **Sentinel**: the URL is that of the primary, by a name that follows it. A replica refuses to vote.
+/// - **Cluster**: the URL is that of one primary, and the [`prefix`](RedisNodeBuilder::prefix) has a hash tag that lies in its
+///   slots, such as `{lock}`: all locks are then in that slot, because a vote and the marker have to meet in one script. Without
+///   the tag every call fails. The node does not follow a slot that moves.
 #[derive(Debug, Clone)]
 pub struct RedisNode {
     link: Arc<Link>,
@@ -49,7 +58,8 @@ pub struct RedisNodeBuilder {
 }
 
 impl RedisNodeBuilder {
-    /// What the names of all keys and channels begin with. `larder:lock` by default. All who share locks need the same.
+    /// What the names of all keys and channels begin with. `larder:lock` by default. All who share locks need the same. On a
+    /// primary of Redis Cluster it needs a hash tag.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self

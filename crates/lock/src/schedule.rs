@@ -50,6 +50,42 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 /// With a `tokio::time::interval`, or times from a calendar of your own, leave [`tick`](Self::tick) out: the period then only
 /// stands for the shortest time between two runs.
 ///
+/// # A queue of due tasks
+///
+/// Where tasks are due at times of their own, a sorted set in Redis has them by that time, and each has a lock. All instances
+/// work off what is due; who finds a task's lock held leaves it to the other. The task is looked for again under its lock,
+/// because another may have done it since it was read, and taken out after the work, so that a task whose instance has died
+/// is done by another: at least once, and once if nobody dies.
+///
+#[cfg_attr(feature = "redis", doc = "```no_run")]
+#[cfg_attr(not(feature = "redis"), doc = "```ignore")]
+/// use std::time::Duration;
+/// use larder_lock::{Lock, Locker, Outcome};
+/// use redis::{RedisError, aio::MultiplexedConnection};
+///
+/// # async fn remind(task: &str) {}
+/// async fn work_off(locker: &Locker, redis: &mut MultiplexedConnection, now: i64) -> Result<(), RedisError> {
+///     let mut due = redis::cmd("ZRANGEBYSCORE");
+///     due.arg(("due", "-inf", now, "LIMIT", 0, 100));
+///     for task in due.query_async::<Vec<String>>(redis).await? {
+///         let lock = Lock::new("reminder", &task);
+///         let outcome = locker.with_lock(lock, Duration::from_secs(30), async |_| {
+///             let mut score = redis::cmd("ZSCORE");
+///             let due: Option<i64> = score.arg(("due", &task)).query_async(redis).await?;
+///             if due.is_some_and(|due| due <= now) {
+///                 remind(&task).await;
+///                 redis::cmd("ZREM").arg(("due", &task)).query_async::<()>(redis).await?;
+///             }
+///             Ok::<_, RedisError>(())
+///         });
+///         if let Outcome::Ran(result) = outcome.await {
+///             result?;
+///         }
+///     }
+///     Ok(())
+/// }
+/// ```
+///
 /// # Once each tick
 ///
 /// The lock is held from the tick on for as long as the work takes, and for [`at_least_for`](Self::at_least_for) in any case.

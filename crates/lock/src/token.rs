@@ -54,6 +54,12 @@ impl FencingToken {
         Duration::from_micros(self.0 >> CLIENT_BITS)
     }
 
+    /// What a token was that was proposed an hour before.
+    #[cfg(feature = "redis")]
+    pub(crate) const fn an_hour_before(self) -> Self {
+        Self(self.0.saturating_sub(3_600_000_000 << CLIENT_BITS))
+    }
+
     fn at(wall: Duration, client: u64) -> Self {
         let micros = u64::try_from(wall.as_micros()).unwrap_or(u64::MAX);
         let shifted = micros.min(Self::MAX >> CLIENT_BITS) << CLIENT_BITS;

@@ -112,6 +112,65 @@ async fn dropped_at_any_moment() {
     }
 }
 
+#[cfg(all(unix, feature = "redis"))]
+#[tokio::test]
+async fn dropped_at_every_poll_on_servers() {
+    use support::servers::Servers;
+
+    let name = || Lock::new("k", 1);
+    let options = || support::servers::options().wait(ms(5_000));
+    let turn = async |locker: &Locker, shared: bool| {
+        let lock = if shared { name().shared() } else { name() };
+        let guard = locker.acquire(lock.clone(), options()).await.unwrap();
+        guard.extend().await.unwrap();
+        guard.release().await;
+        let outcome = locker
+            .with_lock(lock, options(), async |_| tokio::task::yield_now().await)
+            .await;
+        assert!(matches!(outcome, Outcome::Ran(())), "{outcome:?}");
+    };
+    for (count, hung) in [(1, 0), (5, 0), (5, 2)] {
+        let servers = Servers::start(count).await;
+        servers.0[..hung]
+            .iter()
+            .for_each(larder_testkit::RedisServer::stop);
+        let up = || {
+            let readers = format!("{}:readers", support::servers::KEY);
+            let held = servers.0[hung..]
+                .iter()
+                .filter(|server| server.cli(&["EXISTS", support::servers::KEY, &readers]) != "0");
+            held.count()
+        };
+        let locker = servers.locker();
+        for shared in [false, true] {
+            let mut polls = 1;
+            loop {
+                let ended = soon(cut(turn(&locker, shared), polls)).await;
+                let dropped = std::time::Instant::now();
+                // 100 ms, and patience for a machine on which this test itself has to wait.
+                sleep(ms(100)).await;
+                let held = up();
+                if held != 0 {
+                    support::until("every vote is taken back", || up() == 0).await;
+                    assert!(
+                        dropped.elapsed() < Duration::from_secs(2),
+                        "{held} of {count} hold a vote after {:?}, dropped at poll {polls}",
+                        dropped.elapsed()
+                    );
+                }
+                if ended {
+                    break;
+                }
+                polls += 1;
+            }
+            assert!(polls > 4, "{polls}");
+        }
+        servers.0[..hung]
+            .iter()
+            .for_each(larder_testkit::RedisServer::cont);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_waiter_that_leaves_does_not_hold_up_the_next() {
     let nodes = Nodes::new(5);

@@ -337,6 +337,54 @@ mod redis {
     }
 
     #[tokio::test]
+    async fn a_replica_that_takes_over_is_quarantined() {
+        // It may not have heard of the last votes.
+        let mut primary = RedisServer::start();
+        let port = primary.addr().port().to_string();
+        let replica = RedisServer::builder()
+            .arg("--replicaof")
+            .arg("127.0.0.1")
+            .arg(port)
+            .start();
+        assert_eq!(acquire(&node(&primary).await, "a", 1, 1).await, Vote::Granted);
+        support::until("the replica has the vote", || {
+            replica.cli(&["EXISTS", "larder:lock:{a}"]) == "1"
+        })
+        .await;
+        let early = RedisNode::new(replica.url()).unwrap();
+        assert!(early.check().await.is_err(), "a replica does not vote");
+        primary.kill();
+        replica.cli(&["REPLICAOF", "NO", "ONE"]);
+        let node = RedisNode::builder(replica.url())
+            .max_ttl(TTL * 2)
+            .build()
+            .unwrap();
+        assert!(matches!(
+            acquire(&node, "b", 2, 2).await,
+            Vote::Quarantined { .. }
+        ));
+    }
+
+    #[tokio::test]
+    async fn a_primary_of_a_cluster_has_the_locks_of_one_slot() {
+        let server = RedisServer::builder().arg("--cluster-enabled").arg("yes").start();
+        server.cli(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
+        support::until("the cluster is up", || {
+            server.cli(&["CLUSTER", "INFO"]).contains("cluster_state:ok")
+        })
+        .await;
+        let node = RedisNode::builder(server.url()).prefix("{lock}").build().unwrap();
+        node.commission().await.unwrap();
+        suite(&node).await;
+        let slot = server.cli(&["CLUSTER", "KEYSLOT", "{lock}:{a}"]);
+        let keys = server.cli(&["CLUSTER", "COUNTKEYSINSLOT", &slot]);
+        assert_eq!(keys, server.cli(&["DBSIZE"]));
+        // Without it, the keys of a lock and the marker do not meet.
+        let apart = RedisNode::new(server.url()).unwrap();
+        assert!(apart.commission().await.is_err());
+    }
+
+    #[tokio::test]
     async fn a_server_that_evicts_is_refused() {
         for policy in ["allkeys-lru", "volatile-ttl"] {
             let server = RedisServer::builder()

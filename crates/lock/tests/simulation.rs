@@ -22,8 +22,6 @@ mod client;
 mod directed;
 #[path = "simulation/faults.rs"]
 mod faults;
-#[path = "simulation/modes.rs"]
-mod modes;
 #[path = "simulation/node.rs"]
 mod node;
 #[path = "simulation/process.rs"]
@@ -219,40 +217,4 @@ fn tokens_rise_whatever_the_clocks_say() {
 )]
 fn nobody_extends_the_vote_of_another() {
     in_simulated_time(directed::late_extension());
-}
-
-#[test]
-#[cfg_attr(larder_mutant = "lock_readers_ignored", should_panic(expected = "overlap"))]
-fn readers_share_a_lock_and_a_writer_has_its_turn() {
-    (0..20).for_each(|seed| in_simulated_time(modes::readers_and_a_writer(seed)));
-}
-
-#[test]
-fn a_writer_is_not_kept_out_by_readers_who_come_and_go() {
-    in_simulated_time(modes::a_crowd_of_readers());
-}
-
-#[test]
-fn the_lock_of_a_reader_that_was_killed_is_free_in_time() {
-    (0..20).for_each(|seed| in_simulated_time(modes::killed_reader(seed)));
-}
-
-#[test]
-fn several_names_in_any_order_never_wait_in_a_circle() {
-    (0..20).for_each(|seed| in_simulated_time(modes::several_names(seed)));
-}
-
-#[test]
-fn who_holds_on_for_max_hold_loses_the_lock_and_the_next_has_it() {
-    (0..20).for_each(|seed| in_simulated_time(modes::max_hold(seed)));
-}
-
-#[test]
-fn a_lock_stays_taken_at_least_for_its_time() {
-    (0..20).for_each(|seed| in_simulated_time(modes::at_least_for(seed)));
-}
-
-#[test]
-fn what_runs_unlocked_says_so_and_is_turned_away_by_the_fence() {
-    (0..20).for_each(|seed| in_simulated_time(modes::run_unlocked(seed)));
 }

@@ -107,7 +107,8 @@ impl Link {
             .arg(millis(self.max_ttl))
             .arg(self.retention())
             .arg(request.mode.as_str())
-            .arg(millis(request.bar));
+            .arg(millis(request.bar))
+            .arg(format!("{:019}", request.token.an_hour_before().as_u64()));
         self.invoke(&live, call).await
     }
 

@@ -14,10 +14,11 @@ pub(super) const AHEAD: i64 = 5;
 pub(super) const TAKEN: i64 = 6;
 
 /// KEYS: vote, fence, marker, quarantine, shared fence, bar, readers. ARGV: owner, ttl, token, the token's microseconds, the
-/// server's run id, max_ttl, retention, mode, the time of the bar. Times in milliseconds. Tokens are decimal numbers of equal
+/// server's run id, max_ttl, retention, mode, the time of the bar, a token an hour before this one. Times in milliseconds. Tokens are decimal numbers of equal
 /// length, compared as text, because a number in Lua has 53 bits.
 ///
-/// A fence ahead of the server's clock by more than an hour would lock out everybody whose clock is right. The readers are a
+/// A fence ahead of the server's clock by more than an hour would lock out everybody whose clock is right. The server's clock
+/// need not be asked when the last token, which was held against it, is nearer than that. The readers are a
 /// sorted set, by the time at which their votes end; where there is no shared fence there are none.
 const ACQUIRE: &str = r"
 local seen = redis.call('MGET', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6])
@@ -31,10 +32,12 @@ if seen[4] then return {3, tostring(redis.call('PTTL', KEYS[4])), ''} end
 if seen[1] and seen[1] ~= ARGV[1] then
   return {1, tostring(redis.call('PTTL', KEYS[1])), seen[1]}
 end
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local alone = ARGV[8] == 'exclusive'
-local stored = seen[2] or ''
+local stored, time, now = seen[2] or '', nil, 0
+if seen[5] or not alone or stored < ARGV[10] then
+  time = redis.call('TIME')
+  now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
 if seen[5] then redis.call('ZREMRANGEBYSCORE', KEYS[7], '-inf', now) end
 if alone and seen[5] then
   local last = redis.call('ZREVRANGE', KEYS[7], 0, 0, 'WITHSCORES')
@@ -49,7 +52,7 @@ if not alone and seen[6] and not redis.call('ZSCORE', KEYS[7], ARGV[1]) then
   return {6, tostring(redis.call('PTTL', KEYS[6])), ''}
 end
 if stored >= ARGV[3] then return {2, stored, ''} end
-if tonumber(ARGV[4]) > (tonumber(time[1]) + 3600) * 1000000 then return {5, '0', ''} end
+if time and tonumber(ARGV[4]) > (tonumber(time[1]) + 3600) * 1000000 then return {5, '0', ''} end
 if alone then
   redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
   redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[7])

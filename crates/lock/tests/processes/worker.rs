@@ -85,7 +85,7 @@ async fn increment(
             "belief {} {} {token}",
             now(),
             lease.remaining().as_micros()
-        ))
+        ));
     };
     believe();
     let fence = RedisFence::new("fence");
