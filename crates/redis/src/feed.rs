@@ -100,7 +100,11 @@ async fn listen(running: Running, bound: Duration) {
         };
         if let Some(link) = running.link.upgrade() {
             lapse(&link, reason);
-            tracing::debug!(server = link.address, %error, reason, "the server is not listened to");
+            if rest.is_zero() {
+                tracing::warn!(server = link.address, %error, reason, "the server is not listened to: hits ask it");
+            } else {
+                tracing::debug!(server = link.address, %error, reason, "the server is not listened to");
+            }
         }
         let (first, last) = REST;
         rest = if began.elapsed() > last {

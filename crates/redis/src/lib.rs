@@ -14,7 +14,9 @@
 //! feature `redis`.
 
 mod board;
+mod breaker;
 mod budget;
+mod builder;
 mod feed;
 mod link;
 mod lookup;
@@ -25,5 +27,6 @@ mod server;
 mod store;
 mod writes;
 
+pub use builder::{Builder, ConnectError};
 pub use feed::Coherence;
-pub use store::{Builder, ConnectError, RedisStore};
+pub use store::RedisStore;

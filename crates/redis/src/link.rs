@@ -12,13 +12,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use larder_store::{StoreError, StoreErrorKind};
-use metrics::{counter, gauge};
+use metrics::counter;
 use redis::Client;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::board::Board;
+use crate::breaker::Breaker;
 use crate::budget::{Budget, REST, STRIKES};
 use crate::pending::{Invalidation, Pending};
 use crate::protocol::{IntentId, Names, RecordId};
@@ -53,26 +54,6 @@ struct State {
 pub(crate) struct Live {
     pub(crate) server: Server,
     strikes: AtomicU32,
-}
-
-/// What the breaker is, as the metric counts it.
-#[derive(Debug, Clone, Copy)]
-enum Breaker {
-    Closed,
-    HalfOpen,
-    Open,
-}
-
-impl Breaker {
-    fn enter(self) {
-        let (number, word) = match self {
-            Self::Closed => (0.0, "closed"),
-            Self::HalfOpen => (1.0, "half_open"),
-            Self::Open => (2.0, "open"),
-        };
-        gauge!("larder_backend_breaker_state", "backend" => "redis").set(number);
-        counter!("larder_backend_breaker_transitions_total", "backend" => "redis", "to" => word).increment(1);
-    }
 }
 
 impl Link {
