@@ -30,6 +30,11 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         package: "fleet",
         test: "storm",
+        name: "redis_feed_without_heartbeat",
+    },
+    Mutant {
+        package: "fleet",
+        test: "storm",
         name: "redis_ignores_run_id",
     },
     Mutant {

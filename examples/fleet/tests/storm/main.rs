@@ -32,6 +32,7 @@ fn instances_that_know_nothing_of_each_other_are_found_out() {
 /// How often each fault is to happen: once, unless there is a bug that is to be found.
 const TIMES: usize = if cfg!(any(
     larder_mutant = "redis_adopts_as_captured",
+    larder_mutant = "redis_feed_without_heartbeat",
     larder_mutant = "redis_ignores_run_id",
     larder_mutant = "redis_joins_by_key",
     larder_mutant = "redis_lost_is_done",
