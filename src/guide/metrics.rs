@@ -4,6 +4,8 @@
 //! layer takes its handles then, and a recorder that comes later sees only a part. `cache` is the layer's name; no label
 //! holds a URI, a tag or an identity.
 //!
+//! The layers of [idempotency](super::idempotency) have metrics of their own: see [their crate](crate::idempotency#metrics).
+//!
 //! # Counters
 //!
 //! | Name | Labels | Counts |

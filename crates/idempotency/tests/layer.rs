@@ -470,8 +470,12 @@ async fn a_result_is_written_down_later_if_it_must_be() {
         let app = shop.behind(&IdempotencyLayer::shared_by_all(faulty.clone()));
         let first = begin(&app, &shop, post("k", "")).await;
         faulty.set(fault);
+        let begun = tokio::time::Instant::now();
         shop.let_through(1);
         assert_eq!(soon(first).await.unwrap().outcome, Some(Outcome::First));
+        // The answer waits until the result is written down, or until it is clear that it is not now.
+        let waited = if fault == Fault::Down { 0 } else { 2 };
+        assert_eq!(begun.elapsed().as_secs(), waited, "{fault:?}");
         faulty.set(Fault::None);
         soon(async {
             while !ask(&app, post("k", "")).await.replayed() {
