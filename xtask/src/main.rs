@@ -9,6 +9,7 @@ mod failure;
 mod fuzz;
 mod graph;
 mod group;
+mod load;
 mod metadata;
 mod modules;
 mod mutants;
@@ -81,6 +82,12 @@ const COMMANDS: &[Command] = &[
         arguments: "[--queries N] [--seconds N]",
         purpose: "minutes of a flood on the gateway: its memory stays in its bound, the hot set stays (10^6 queries)",
         run: soak::command,
+    },
+    Command {
+        name: "load",
+        arguments: "",
+        purpose: "readers and writers on the community example: what its cache spares, and that it shows every change",
+        run: load::command,
     },
     Command {
         name: "bench",
