@@ -9,6 +9,7 @@ mod failure;
 mod fuzz;
 mod graph;
 mod group;
+mod load;
 mod metadata;
 mod modules;
 mod mutants;
@@ -81,6 +82,12 @@ const COMMANDS: &[Command] = &[
         arguments: "[flood [--queries N]] [fleet [--seconds N]]",
         purpose: "minutes of tests that are short otherwise: a flood on the gateway (10^6 queries), and a fleet of instances under faults (60 s for each of its bouts)",
         run: soak::command,
+    },
+    Command {
+        name: "load",
+        arguments: "",
+        purpose: "readers and writers on the community example: what its cache spares, and that it shows every change",
+        run: load::command,
     },
     Command {
         name: "bench",

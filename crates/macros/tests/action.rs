@@ -1,5 +1,6 @@
 //! All kinds of targets, fields of many types, a raw name, a generic and a struct without fields.
 #![deny(warnings)]
+#![allow(clippy::unwrap_used, reason = "a test ends with the first surprise")]
 
 use std::fmt::Display;
 
@@ -16,7 +17,7 @@ use larder::{Action, ActionErrorKind, Actions, Tag};
         prefix("/teams/{team_id}"),
         uri("/teams?owner={user}"),
         layer("newest"),
-    ),
+    )
 )]
 struct TeamMemberAdded<'a> {
     team_id: u64,
@@ -34,8 +35,13 @@ struct Changed<T: Display> {
     id: T,
 }
 
-fn main() {
-    let happened = TeamMemberAdded { team_id: 7, r#type: 'x', user: "ada" };
+#[test]
+fn every_kind_of_target_and_field_is_taken() {
+    let happened = TeamMemberAdded {
+        team_id: 7,
+        r#type: 'x',
+        user: "ada",
+    };
     assert_eq!(
         happened.tags().unwrap(),
         [
@@ -49,11 +55,17 @@ fn main() {
             Tag::layer("newest"),
         ]
     );
-    let widening = TeamMemberAdded { team_id: 7, r#type: 'x', user: "a/b" };
+    let widening = TeamMemberAdded {
+        team_id: 7,
+        r#type: 'x',
+        user: "a/b",
+    };
     assert_eq!(widening.tags().unwrap_err().kind(), ActionErrorKind::BadValue);
     assert_eq!(Changed { id: "a" }.tags().unwrap(), [Tag::new("thing:a")]);
     assert_eq!(ShopOpened.tags().unwrap(), [Tag::new("products")]);
 
-    let actions = Actions::new().with_type::<TeamMemberAdded<'_>>().with_type::<ShopOpened>();
+    let actions = Actions::new()
+        .with_type::<TeamMemberAdded<'_>>()
+        .with_type::<ShopOpened>();
     assert!(actions.rule("team.member.add").is_ok());
 }
