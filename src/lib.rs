@@ -31,6 +31,9 @@
 //! - [`Identify`] verifies who asks, for [`user_cache`](Larder::user_cache); [`from_extractor`] makes one of an axum
 //!   extractor. See [identity](guide::identity).
 //! - [`Tag`] is a name under which entries are forgotten. See [invalidation](guide::invalidation).
+//! - [`cached`](macro@cached) keeps the results of a function, and [`get_or_fill`](Larder::get_or_fill) does it without a
+//!   macro; [`FillPolicy`] says how. [`Memo`] is the memory of one request, and a [`Loader`] makes many look-ups one query.
+//!   See [functions](guide::functions).
 //! - [`CacheHints`] is what a handler says of its own response: a lifetime, tags, or that it must not be kept.
 //! - [`Outcome`] is what became of a request, with [`MissReason`], [`BypassReason`] and [`UncacheableReason`] for why.
 //!   Every answer says it: see [answers](guide::answers).
@@ -50,9 +53,11 @@
 //!
 //! | Feature | Default | Adds |
 //! |---|---|---|
-//! | `axum` | on | [`from_extractor`], [`CacheHints`] as a part of axum's responses, [`Error`] as one, and the URI that the client sent where a router is nested (`OriginalUri`) |
+//! | `axum` | on | [`from_extractor`], [`CacheHints`] as a part of axum's responses, [`Memo`] as an extractor, [`Error`] as one, and the URI that the client sent where a router is nested (`OriginalUri`) |
+//! | `macros` | on | [`cached`](macro@cached), [`invalidates`](macro@invalidates) and the derive of [`KeyPart`] |
+//! | `serde` | on | values of functions as JSON and postcard, for stores outside the process |
 //!
-//! Without it the layers serve any tower service over `http` types. What waits (for another's handler, for a store,
+//! Without `axum` the layers serve any tower service over `http` types. What waits (for another's handler, for a store,
 //! in the background) runs on tokio, with its timer.
 
 #[doc(hidden)]
@@ -78,6 +83,9 @@ pub use larder_cache_layer::{
 pub use larder_etag as etag;
 #[cfg(feature = "macros")]
 pub use larder_macros::{KeyPart, cached, invalidates};
+#[cfg(feature = "axum")]
+pub use larder_memo::NoMemo;
+pub use larder_memo::{Batch, Loader, Memo, MemoLayer, Remembering};
 pub use larder_store as store;
 pub use larder_store::{Clock, FakeClock, KeyPart, MemoryStore, Size, Store, Tag, Timestamp};
 pub use scope::{HasLarder, ScopeLayer, Scoped, ScopedFuture};

@@ -45,6 +45,8 @@
 //! | `tag` | `fwd=stale; detail=tag` | one of its tags was forgotten | narrower tags |
 //! | `vary` | `fwd=vary-miss` | there are entries for other values of the headers in `Vary` | vary by fewer headers, or by fewer values of them |
 //! | `request` | `fwd=request` | there is an entry, and the request's `Cache-Control` asked for a younger one | [`request_directives`](crate::CacheLayer::request_directives) off |
+//! | `schema` | - | what was kept of a [function](super::functions) is of another type, or another release's | nothing: it is made anew |
+//! | `decode` | - | what was kept of a function could not be read | if it goes on, another program writes to the store |
 //! | `tier_error` | `fwd=bypass; detail=tier_error` | the store failed | look at `larder_backend_errors_total`; the embedded store does not fail |
 //!
 //! # Why the cache had no part: `BypassReason`

@@ -8,6 +8,7 @@
 //! | [`invalidation`] | how are entries forgotten, and what is promised then? |
 //! | [`freshness`] | how long is an entry of use, and what happens at its end? |
 //! | [`answers`] | what do the headers say, and what is to be done about each reason? |
+//! | [`functions`] | how are the results of functions kept, and look-ups gathered? |
 //! | [`layers`] | where does the cache go among sessions, CORS, compression, tracing and timeouts? |
 //! | [`testing`] | how is a cached service tested without sleeping? |
 //! | [`gateway`] | how is Larder a shared cache in front of any origin, by RFC 9111? |
@@ -17,6 +18,7 @@
 pub mod answers;
 pub mod configuration;
 pub mod freshness;
+pub mod functions;
 pub mod gateway;
 pub mod identity;
 pub mod invalidation;

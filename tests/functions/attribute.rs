@@ -266,6 +266,7 @@ async fn none_and_err_are_kept_where_that_is_said() {
     ttl = "1m",
     stale_while_revalidate = "1m",
     stale_if_error = "10m",
+    soft_timeout = "10s",
     jitter = 0,
     wait = "2s",
     background_timeout = "20s"
