@@ -247,7 +247,7 @@
 //!     async fn load(&self, ids: Vec<u64>) -> Result<HashMap<u64, String>, Infallible> {
 //!         // One round trip to the cache, and one query for what is not there.
 //!         let found = self.larder.fill_many(&ids, &self.values, async |missing: Vec<u64>| {
-//!             Ok(missing.into_iter().map(|id| (id, format!("user {id}"))).collect())
+//!             Ok::<_, Infallible>(missing.into_iter().map(|id| (id, format!("user {id}"))).collect())
 //!         });
 //!         Ok(ids.iter().copied().zip(found.await?).filter_map(|(id, name)| Some((id, name?))).collect())
 //!     }

@@ -14,7 +14,7 @@ const BUILDS: [&[&str]; 2] = [
 ];
 
 /// What is measured where nothing else is asked for: all of the tables.
-const TABLES: [&str; 4] = ["in-process", "callgrind", "loopback", "gateway"];
+const TABLES: [&str; 5] = ["in-process", "callgrind", "loopback", "functions", "gateway"];
 
 pub(crate) fn command(arguments: &[String]) -> Outcome<ExitCode> {
     for build in BUILDS {
