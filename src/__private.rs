@@ -35,6 +35,7 @@ impl Handle for Option<Larder> {
 }
 
 /// The path of a function, from that of an item within it.
+#[must_use]
 pub fn path_of<T>(_: &T) -> String {
     let path = std::any::type_name::<T>();
     let path = path.rsplit_once("::").map_or(path, |(function, _)| function);
@@ -178,6 +179,7 @@ pub async fn forget(larder: Option<Larder>, tags: Vec<Tag>) {
 }
 
 /// The value of a function that has no errors.
+#[must_use]
 pub fn infallible<T>(result: Result<T, std::convert::Infallible>) -> T {
     match result {
         Ok(value) => value,

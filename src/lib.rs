@@ -33,6 +33,9 @@
 //! - [`Tag`] is a name under which entries are forgotten. See [invalidation](guide::invalidation).
 //! - [`Actions`] say what an event makes stale; [`InvalidateLayer`] runs them for routes that change something. See
 //!   [actions](guide::actions).
+//! - [`cached`](macro@cached) keeps the results of a function, and [`get_or_fill`](Larder::get_or_fill) does it without a
+//!   macro; [`FillPolicy`] says how. [`Memo`] is the memory of one request, and a [`Loader`] makes many look-ups one query.
+//!   See [functions](guide::functions).
 //! - [`CacheHints`] is what a handler says of its own response: a lifetime, tags, or that it must not be kept.
 //! - [`Outcome`] is what became of a request, with [`MissReason`], [`BypassReason`] and [`UncacheableReason`] for why.
 //!   Every answer says it: see [answers](guide::answers).
@@ -106,6 +109,9 @@ pub use larder_invalidation::{
 pub use larder_lock as lock;
 #[cfg(feature = "macros")]
 pub use larder_macros::{Action, KeyPart, Tag, cached, invalidates};
+#[cfg(feature = "axum")]
+pub use larder_memo::NoMemo;
+pub use larder_memo::{Batch, Loader, Memo, MemoLayer, Remembering};
 #[cfg(feature = "redis")]
 pub use larder_redis::{Builder as RedisBuilder, ConnectError, RedisStore};
 pub use larder_store as store;

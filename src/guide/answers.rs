@@ -46,7 +46,7 @@
 //! | `vary` | `fwd=vary-miss` | there are entries for other values of the headers in `Vary` | vary by fewer headers, or by fewer values of them |
 //! | `request` | `fwd=request` | there is an entry, and the request's `Cache-Control` asked for a younger one | [`request_directives`](crate::CacheLayer::request_directives) off |
 //! | `epoch` | `fwd=stale; detail=epoch` | kept before the store lost its records, or in another life of its server | a server that does not evict and is not restarted; happens once each time |
-//! | `schema` | `fwd=uri-miss; detail=schema` | kept by another version of this library | once after a deployment |
+//! | `schema` | `fwd=uri-miss; detail=schema` | kept by another version of this library; of a [function](super::functions), of another type or release | once after a deployment |
 //! | `decode` | `fwd=uri-miss; detail=decode` | what lies in the store is damaged, or not an entry | find out who else writes to the server |
 //! | `intent` | `fwd=stale; detail=intent` | a change of one of its tags was announced and is not finished | shorter changes |
 //! | `tier_error` | `fwd=bypass; detail=tier_error` | the store failed | look at `larder_backend_errors_total`; the embedded store does not fail |

@@ -1,7 +1,7 @@
 //! Which metrics there are.
 //!
 //! They go to the recorder of the crate [`metrics`](https://docs.rs/metrics). Install it before the first request: a
-//! layer takes its handles then, and a recorder that comes later sees only a part. `cache` is the layer's name; no label
+//! layer takes its handles then, and a recorder that comes later sees only a part. `cache` is the layer's name, or that of a [function](super::functions); no label
 //! holds a URI, a tag or an identity.
 //!
 //! The layers of [idempotency](super::idempotency) have metrics of their own: see [their crate](crate::idempotency#metrics).
@@ -14,7 +14,7 @@
 //! | `larder_cache_miss_total` | `cache`, `reason` | runs of handlers to fill an entry, by [reason](super::answers#why-there-was-no-entry-missreason); background fills are not counted here |
 //! | `larder_cache_bypass_total` | `cache`, `reason` | requests without the cache, by [reason](super::answers#why-the-cache-had-no-part-bypassreason) |
 //! | `larder_cache_uncacheable_total` | `cache`, `reason` | answers that were not kept, by [reason](super::answers#why-an-answer-was-not-kept-uncacheablereason) |
-//! | `larder_cache_refresh_total` | `cache`, `trigger`: `swr`, `early`; `result`: `ok`, `error`, `timeout`, `refused` | background fills that ended, and those not begun (too many, shut down, or the store failed) |
+//! | `larder_cache_refresh_total` | `cache`, `trigger`: `swr`, `early`, `soft_timeout`; `result`: `ok`, `error`, `timeout`, `refused` | background fills that ended, and those not begun (too many, shut down, or the store failed) |
 //! | `larder_cache_store_total` | `cache`, `tier`, `result`: `stored`, `rejected_stamp`, `rejected_size`, `error` | responses given to the store |
 //! | `larder_cache_fill_race_total` | `cache` | those of them that an invalidation overtook |
 //! | `larder_cache_evictions_total` | `cache`, `cause`: `size` | entries that left for want of room |
@@ -45,7 +45,7 @@
 //! | `larder_cache_coalesced_wait_seconds` | `cache`, `scope`: `local`; `result`: `value`, `leader_failed`, `released`, `timeout` | how long requests waited for another's handler |
 //! | `larder_cache_lookup_duration_seconds` | `cache`, `tier`, `result`: `hit` | how long the look-up of a hit took, for one hit in 64 |
 //! | `larder_cache_hit_age_seconds` | `cache`, `tier` | the age of what was hit, one in 64 |
-//! | `larder_cache_stale_served_age_seconds` | `cache`, `cause`: `swr`, `error` | the age of what was served stale |
+//! | `larder_cache_stale_served_age_seconds` | `cache`, `cause`: `swr`, `error`, `soft_timeout` | the age of what was served stale |
 //! | `larder_cache_value_bytes` | `cache` | the size of bodies given to the store |
 //! | `larder_invalidation_duration_seconds` | `kind` | how long invalidations took |
 //!

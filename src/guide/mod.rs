@@ -10,6 +10,7 @@
 //! | [`guarantees`] | what is promised with several instances, whatever fails, and which test holds it? |
 //! | [`freshness`] | how long is an entry of use, and what happens at its end? |
 //! | [`answers`] | what do the headers say, and what is to be done about each reason? |
+//! | [`functions`] | how are the results of functions kept, and look-ups gathered? |
 //! | [`layers`] | where does the cache go among sessions, CORS, compression, tracing and timeouts? |
 //! | [`locks`] | how does one process at a time do what must not be done twice? |
 //! | [`testing`] | how is a cached service tested without sleeping? |
@@ -22,6 +23,7 @@ pub mod actions;
 pub mod answers;
 pub mod configuration;
 pub mod freshness;
+pub mod functions;
 pub mod gateway;
 pub mod guarantees;
 #[cfg(feature = "idempotency")]

@@ -121,6 +121,37 @@ async fn all_arguments_are_the_key_where_none_is_given() {
     }
 }
 
+#[cached(key = "{a}:{b}", codec = "in_process", weigh = String::len)]
+async fn pair(larder: &Larder, a: &str, b: &str) -> String {
+    format!("{a}|{b}")
+}
+
+#[tokio::test]
+async fn no_two_pairs_share_the_key_of_a_template() {
+    let (larder, _) = cache(64 << 20);
+    let mut texts = vec![String::new()];
+    for length in 0..3 {
+        let longer: Vec<String> = texts
+            .iter()
+            .filter(|text| text.len() == length)
+            .cloned()
+            .collect();
+        texts.extend(
+            longer
+                .iter()
+                .flat_map(|text| [format!("{text}a"), format!("{text}:")]),
+        );
+    }
+    // Some that do not fit where short ones are written.
+    texts.extend([47, 48, 49, 300].map(|length| ":".repeat(length)));
+    for a in &texts {
+        for b in &texts {
+            assert_eq!(pair(&larder, a, b).await, format!("{a}|{b}"));
+        }
+    }
+    assert_eq!(larder.size().entries, texts.len() * texts.len());
+}
+
 struct Repository<T> {
     larder: Larder,
     tenant: String,
@@ -266,6 +297,7 @@ async fn none_and_err_are_kept_where_that_is_said() {
     ttl = "1m",
     stale_while_revalidate = "1m",
     stale_if_error = "10m",
+    soft_timeout = "10s",
     jitter = 0,
     wait = "2s",
     background_timeout = "20s"
@@ -283,7 +315,7 @@ async fn price(larder: &Larder, of: &str, runs: &Runs) -> Result<String, Failure
 async fn a_function_runs_in_the_background_with_what_it_borrowed() {
     let (larder, clock) = cache(1 << 20);
     let runs = Runs::default();
-    let ask = async || price(&larder, &"jam".to_owned(), &runs).await.unwrap();
+    let ask = async || price(&larder, "jam", &runs).await.unwrap();
     assert_eq!(ask().await, "jam 1");
     clock.advance(Duration::from_secs(70));
     assert_eq!(ask().await, "jam 1", "stale");

@@ -14,7 +14,14 @@ const BUILDS: [&[&str]; 2] = [
 ];
 
 /// What is measured where nothing else is asked for: all of the tables.
-const TABLES: [&str; 5] = ["in-process", "callgrind", "loopback", "gateway", "redis"];
+const TABLES: [&str; 6] = [
+    "in-process",
+    "callgrind",
+    "loopback",
+    "functions",
+    "gateway",
+    "redis",
+];
 
 pub(crate) fn command(arguments: &[String]) -> Outcome<ExitCode> {
     for build in BUILDS {

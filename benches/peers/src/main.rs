@@ -1,4 +1,4 @@
-//! Measures Larder's hit path beside its peers: `in-process`, `callgrind`, `loopback`, `gateway` and `redis`.
+//! Measures Larder's hit path beside its peers: `in-process`, `callgrind`, `loopback`, `functions`, `gateway` and `redis`.
 
 mod commands;
 
@@ -15,6 +15,8 @@ larder-peers COMMAND [--flag value]...
                --size 10240  --only a,b  --hits 2000,12000  --annotate NAME  --lines 40
   loopback     requests per second and server CPU per request on 127.0.0.1 (needs wrk)
                --size 10240  --only a,b  --seconds 3  --rounds 5  --connections 50
+  functions    the results of functions: a hit in memory, and many who wait, beside moka and cached
+               --rounds 25  --hits 100000  --waiters 1000
   gateway      the gateway beside nginx and Varnish, answering hits on 127.0.0.1 (needs wrk, nginx and varnish)
                --size 10240  --seconds 10  --rounds 3  --connections 50  --threads 1
   redis        hits on a Redis server per second, beside a handler that does no more than a GET (needs redis-server)
@@ -43,6 +45,7 @@ fn run() -> Outcome<()> {
         "in-process" => commands::in_process::run(rest),
         "callgrind" => commands::callgrind::run(rest),
         "loopback" => commands::loopback::run(rest),
+        "functions" => commands::functions::run(rest),
         "gateway" => commands::gateway::run(rest),
         "redis" => commands::redis::run(rest),
         // Those that the program starts itself with.

@@ -39,8 +39,8 @@ pub(crate) enum Decision<C = Cached> {
 
 /// **The one place that decides**: what was found, and what it is worth now to who asks.
 ///
-/// `early` is how eagerly an entry is replaced before its end, if at all. `luck` is uniform in (0, 1] and drawn once for each request, however often it comes here: a second draw would make
-/// an early refresh less likely than its formula says.
+/// `early` is how eagerly an entry is replaced before its end, if at all. `luck` is uniform in (0, 1] and drawn once for
+/// each request, however often it comes here: a second draw would make an early refresh less likely than its formula says.
 #[inline]
 pub(crate) fn decide<C: Held>(
     found: Found<C>,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::policy::{ClientCaching, Policy};
-use crate::ttl::NamedTtl;
+use crate::ttl::{NamedTtl, Ttl};
 
 /// The four presets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -99,5 +99,27 @@ impl PresetTtls {
     #[inline]
     pub fn named(&self, name: NamedTtl) -> Duration {
         self.named[name as usize].unwrap_or(name.ttl())
+    }
+
+    /// How long `ttl` is.
+    #[inline]
+    pub(crate) fn length(&self, ttl: Ttl) -> Duration {
+        match ttl {
+            Ttl::Of(length) => length,
+            Ttl::Named(name) => self.named(name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_may_say_what_a_name_means() {
+        let ttls = PresetTtls::new().with_named(NamedTtl::Long, Duration::from_secs(9));
+        assert_eq!(ttls.length(Ttl::from("long")), Duration::from_secs(9));
+        assert_eq!(ttls.length(Ttl::from("short")), Duration::from_secs(300));
+        assert_eq!(ttls.length(Ttl::from("1s")), Duration::from_secs(1));
     }
 }

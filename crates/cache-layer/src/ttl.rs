@@ -5,8 +5,6 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::presets::PresetTtls;
-
 /// How long a value is of use: a length, or a name for one.
 ///
 /// Made of a [`Duration`], or of text: `"90s"`, a whole number of `ms`, `s`, `m`, `h` or `d`; or `"short"`, `"medium"`,
@@ -71,17 +69,6 @@ impl NamedTtl {
             Self::Long => 2 * 60 * 60,
             Self::VeryLong => 24 * 60 * 60,
         })
-    }
-}
-
-impl Ttl {
-    /// How long it is by `ttls`.
-    #[inline]
-    pub(crate) fn resolve(self, ttls: &PresetTtls) -> Duration {
-        match self {
-            Self::Of(length) => length,
-            Self::Named(name) => ttls.named(name),
-        }
     }
 }
 
@@ -182,13 +169,5 @@ mod tests {
         ] {
             assert!(wrong.parse::<Ttl>().is_err(), "{wrong:?}");
         }
-    }
-
-    #[test]
-    fn a_configuration_may_say_otherwise() {
-        let ttls = PresetTtls::new().with_named(NamedTtl::Long, Duration::from_secs(9));
-        assert_eq!(Ttl::from("long").resolve(&ttls), Duration::from_secs(9));
-        assert_eq!(Ttl::from("short").resolve(&ttls), Duration::from_secs(300));
-        assert_eq!(Ttl::from("1s").resolve(&ttls), Duration::from_secs(1));
     }
 }

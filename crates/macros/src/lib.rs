@@ -7,6 +7,8 @@ mod invalidates;
 mod key_part;
 mod length;
 mod signature;
+#[cfg(test)]
+mod snapshots;
 mod tag;
 mod tag_template;
 mod template;
@@ -79,6 +81,9 @@ use proc_macro::TokenStream;
 /// `Self` and what is behind references among its arguments are cloned when that begins, and must be `Send + 'static`.
 ///
 /// # What it does not do
+///
+/// What is a `Result` or an `Option` is told by its name in the signature, with the value as its first type parameter. Under
+/// an alias of another name it is kept whole, errors as well.
 ///
 /// The path of an associated function without `self` does not hold the type parameters of its `impl`: give such a one a
 /// `&self`, or make it a function with type parameters of its own.

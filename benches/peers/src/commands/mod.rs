@@ -1,6 +1,7 @@
 //! One file a command.
 
 pub(crate) mod callgrind;
+pub(crate) mod functions;
 pub(crate) mod gateway;
 pub(crate) mod hits;
 pub(crate) mod in_process;

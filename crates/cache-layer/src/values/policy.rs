@@ -217,14 +217,14 @@ impl FillPolicy {
         load: Load,
         luck: f64,
     ) -> Option<Lifetime> {
-        let own = || shortened(self.ttl.resolve(ttls), self.jitter * luck);
+        let own = || shortened(ttls.length(self.ttl), self.jitter * luck);
         let fresh = hints.ttl.unwrap_or_else(own);
         if hints.no_store || fresh.is_zero() {
             return None;
         }
         Some(Lifetime {
-            stale_while_revalidate_ms: millis(self.stale_while_revalidate.resolve(ttls)),
-            stale_if_error_ms: millis(self.stale_if_error.resolve(ttls)),
+            stale_while_revalidate_ms: millis(ttls.length(self.stale_while_revalidate)),
+            stale_if_error_ms: millis(ttls.length(self.stale_if_error)),
             load_ms: u32::try_from(millis(load.ended.since(load.began))).unwrap_or(u32::MAX),
             ..Lifetime::fresh(load.ended, fresh)
         })

@@ -222,10 +222,11 @@ impl Cached {
             ReturnType::Default => quote!(()),
             ReturnType::Type(_, ty) => quote!(#ty),
         };
-        let block = &self.function.block;
+        // Its statements, not the block: braces around a single expression are a warning.
+        let statements = &self.function.block.stmts;
         let body = match self.options.background {
-            None => quote!(#block),
-            Some(_) => renamed(quote!(#block)),
+            None => quote!(#(#statements)*),
+            Some(_) => renamed(quote!(#(#statements)*)),
         };
         // The cache is used even where the function does not name it.
         let larder = self.arguments.all.iter().filter(|argument| argument.is_larder());

@@ -69,6 +69,7 @@ pub(crate) fn attribute(options: TokenStream, function: TokenStream) -> Result<T
         sig,
         block,
     } = &function;
+    let statements = &block.stmts;
     let output = match &sig.output {
         ReturnType::Default => quote!(()),
         ReturnType::Type(_, ty) => quote!(#ty),
@@ -90,7 +91,7 @@ pub(crate) fn attribute(options: TokenStream, function: TokenStream) -> Result<T
                     return __returned;
                 }
                 #(let _ = &#named;)*
-                #block
+                #(#statements)*
             }
             .await;
             if #succeeded {
