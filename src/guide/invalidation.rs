@@ -8,6 +8,7 @@
 //! | [`invalidate_uri`](crate::Larder::invalidate_uri) | one path and query, in any order of its parameters, without those the layer ignores; for every host, header and identity |
 //! | [`invalidate_all`](crate::Larder::invalidate_all) | everything |
 //! | [`invalidate_for_action`](crate::Larder::invalidate_for_action), [`invalidate_for`](crate::Larder::invalidate_for) | what [an action](super::actions) makes stale |
+//! | [`intend`](crate::Larder::intend) | what its tags stand for, before the change is made and again when it is over |
 //!
 //! Each forgets *hard*: what was kept is not served again. With [`.soft()`](crate::Invalidation::soft) before `.await` it is
 //! served stale, within the `stale_while_revalidate` of its layer, while one background fill replaces it.
@@ -60,8 +61,8 @@
 //! began before the call. That holds for
 //!
 //! - entries in the store;
-//! - **fills under way**: the handler may have read the old data, so what it makes is not kept (its own answer says
-//!   `detail=stamp`), and requests that arrive after the call do not wait for it;
+//! - **fills under way**: the handler may have read the old data, so what it makes is not kept (with the embedded
+//!   store its own answer says `detail=stamp`), and requests that arrive after the call do not wait for it;
 //! - tags that the handler names only in its response;
 //! - stale answers: [`stale_while_revalidate`](crate::CacheLayer::stale_while_revalidate) and
 //!   [`stale_if_error`](crate::CacheLayer::stale_if_error) do not serve what was forgotten.
@@ -74,12 +75,14 @@
 //!   commit reads the old data and is kept.
 //! - **Read from where you wrote.** A handler that reads from a replica may see the old data after your commit. Then
 //!   invalidate again when the replica has caught up, or give the layer a short lifetime.
-//! - **One process.** Other instances have stores of their own and learn nothing of the call.
+//! - **One process**, with the embedded store: other instances have stores of their own and learn nothing of the call. On
+//!   Redis it holds for all instances; see [guarantees](super::guarantees).
 //! - **Copies elsewhere.** What was sent with `max-age` stays in browsers and proxies until it ends. The presets other
 //!   than `static_cache` send `no-cache`, so clients ask each time.
 //! - **Requests that were there before.** One that arrived before the call returned may get either.
 //! - **An error is "unknown".** The entries may or may not be gone. Repeat the call, or
-//!   [switch the layers off](crate::Larder::set_enabled). The embedded store does not fail.
+//!   [switch the layers off](crate::Larder::set_enabled). The embedded store does not fail; that on Redis
+//!   repeats the call by itself, and serves nothing here until it was carried out.
 //!
 //! [`Invalidated::known`](crate::Invalidated) says how many of the tags were carried by an entry: zero for a tag that
 //! ought to be in use is a sign of a misspelling.

@@ -62,7 +62,7 @@ impl Builder {
         Ok(RedisStore(Arc::new(Inner {
             link: Arc::new(self.link()?),
             shelves: Arc::new(Shelves::new(self.memory, self.clock)),
-            writes: Writes::new(self.budget.writing),
+            writes: Writes::new(self.budget.writing.max(2 * self.largest)),
             longest: self.longest,
             largest: self.largest,
             coherence: self.coherence,

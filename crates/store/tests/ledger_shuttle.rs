@@ -295,7 +295,7 @@ impl World {
         let capture = self.capture();
         for n in 0..3 {
             let untagged = Entry::new(self.made(n).lifetime, Content::Variants(Box::new([])), Vec::new());
-            now(self.store.put(key(n), untagged, capture));
+            now(self.store.put(key(n), untagged, capture.clone()));
         }
         let Size { tags, .. } = self.store.size();
         assert_eq!(tags, 0, "a record outlives its entries");
