@@ -182,11 +182,12 @@ impl Storm {
         self.workers[place].child.kill().unwrap();
         self.workers[place].child.wait().unwrap();
         let died = now();
+        // Its successor first: what the dead one told last is no reason to stop it.
+        self.workers[place] = self.start();
         self.listen(Duration::from_millis(5));
         self.books.died(process, died);
         self.mends
             .retain(|(_, mend)| !matches!(mend, Mend::Continue(other) if *other == process));
-        self.workers[place] = self.start();
     }
 
     /// One, two or three servers hang for a while.

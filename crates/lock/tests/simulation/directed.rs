@@ -183,13 +183,15 @@ pub(crate) async fn late_write() -> Tally {
     let (guard, late) = try_once(&world, &one, plain().auto_extend(false)).await.unwrap();
     let seen = late.read().unwrap();
     sleep(TTL * 2).await;
-    let (_other, belief) = try_once(&world, &other, plain()).await.unwrap();
+    let (other, belief) = try_once(&world, &other, plain()).await.unwrap();
     let newer = belief.read().unwrap();
+    let passes = |guard: &LockGuard| world.checker.passes(&name(), guard.lease().fencing_token());
+    assert!(passes(&other) && !passes(&guard));
     sleep(TTL / 10).await;
     late.write(seen);
     belief.write(newer);
     late.write(seen);
-    drop(guard);
+    drop((guard, other));
     close(&world)
 }
 
