@@ -163,6 +163,9 @@ impl Invalidator {
         }
         let stop = self.shared.stop.clone();
         match Handle::try_current() {
+            Ok(_) if stop.is_cancelled() => {
+                tracing::error!("an invalidation was not ended, since it came after the shutdown");
+            }
             Ok(runtime) => {
                 let owned = async move { stop.run_until_cancelled(work).await.unwrap_or_default() };
                 self.shared.detached.spawn_on(owned, &runtime);
