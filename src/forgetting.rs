@@ -38,7 +38,7 @@ impl Larder {
     }
 
     /// Forgets all entries of this path and query, of every host, header and identity. The order of the parameters does
-    /// not matter. Those that a [layer ignores](CacheLayer::ignore_query) are left out here too, or the entry is not found.
+    /// not matter. Those that a [layer ignores](crate::CacheLayer::ignore_query) are left out here too, or the entry is not found.
     ///
     /// ```
     /// use axum::{Router, body::Body, routing::get};

@@ -30,7 +30,7 @@
 //! - [`CacheLayer`] is a layer: one of four [presets](guide::presets), or plain, and every setter on each.
 //! - [`Identify`] verifies who asks, for [`user_cache`](Larder::user_cache); [`from_extractor`] makes one of an axum
 //!   extractor. See [identity](guide::identity).
-//! - [`Tag`] is a name under which entries are forgotten. See [invalidation](guide::invalidation).
+//! - [`Tag`](struct@Tag) is a name under which entries are forgotten. See [invalidation](guide::invalidation).
 //! - [`Actions`] say what an event makes stale; [`InvalidateLayer`] runs them for routes that change something. See
 //!   [actions](guide::actions).
 //! - [`cached`](macro@cached) keeps the results of a function, and [`get_or_fill`](Larder::get_or_fill) does it without a
@@ -60,7 +60,7 @@
 //! | Feature | Default | Adds |
 //! |---|---|---|
 //! | `axum` | on | [`from_extractor`], [`CacheHints`] and [`Parameters`] as parts of axum's responses, [`Error`] as one, [`RoutesWithLayers`], [`Memo`] as an extractor, path parameters as placeholders, and the URI that the client sent where a router is nested (`OriginalUri`) |
-//! | `macros` | on | [`cached`](macro@cached), [`invalidates`](macro@invalidates), and the derives of [`Action`], [`Tag`] and [`KeyPart`] |
+//! | `macros` | on | [`cached`](macro@cached), [`invalidates`](macro@invalidates), and the derives of [`Action`](macro@Action), [`Tag`](macro@Tag) and [`KeyPart`](macro@KeyPart) |
 //! | `serde` | on | values of functions as JSON and postcard, for stores outside the process |
 //! | `idempotency` | off | [`idempotency`]: one run per `Idempotency-Key`, and signed requests that are accepted once |
 //! | `json`, `toml` | off | [`Actions`] from files |
