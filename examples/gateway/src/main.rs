@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use gateway::Gateway;
-use larder::Larder;
+use larder::{Larder, RedisStore};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -44,6 +44,7 @@ async fn run(args: Args) -> io::Result<()> {
         listen,
         config,
         memory_mb,
+        redis,
         ..
     } = args;
     // Before anything is accepted: from then on a signal drains, and does not kill.
@@ -55,6 +56,10 @@ async fn run(args: Args) -> io::Result<()> {
         }
         tracing::info!("draining");
     };
+    let larder = match &redis {
+        None => Larder::in_memory(memory_mb << 20),
+        Some(url) => shared(url, memory_mb << 20, config.max_body).await?,
+    };
     let listener = bind(listen)
         .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {listen}: {error}")))?;
     tracing::info!(
@@ -62,10 +67,24 @@ async fn run(args: Args) -> io::Result<()> {
         origin = %config.origin,
         profile = config.profile.as_str(),
         memory_mb,
+        shared = redis.is_some(),
         "listening"
     );
-    let larder = Larder::in_memory(memory_mb << 20);
     Gateway::new(config, larder).serve(listener, stop).await
+}
+
+/// A cache on the server at `url`, with `memory` bytes of it here too.
+async fn shared(url: &str, memory: u64, max_body: u64) -> io::Result<Larder> {
+    /// What an entry takes beside its body: the key, the headers, the tags.
+    const REST: u64 = 1 << 20;
+    let largest = usize::try_from(max_body.saturating_add(REST)).unwrap_or(usize::MAX);
+    let store = RedisStore::builder(url)
+        .namespace("gateway")
+        .memory(memory)
+        .largest(largest);
+    // It says what is wrong, without the password.
+    let store = store.connect().await.map_err(io::Error::other)?;
+    Ok(Larder::new(store))
 }
 
 /// Listens with room for more clients who wait to be accepted than the 128 of the standard library.

@@ -65,7 +65,6 @@ fn a_wrong_command_line_ends_at_once_with_a_line() {
             "--origin",
             "http://127.0.0.1:9",
             "--redis",
-            "redis://x",
         ][..],
         &["--listen", "127.0.0.1:0", "--origin", "https://127.0.0.1"],
         &["--listen", "127.0.0.1:0"],
