@@ -41,5 +41,5 @@ pub(crate) fn packed(metadata: &Metadata) -> Step {
     let _ = std::fs::remove_dir_all(&all);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let own = all.join(format!("{}-{}", std::process::id(), now.as_nanos()));
-    Step::cargo("packages", 400, &arguments).env("CARGO_TARGET_DIR", &own.display().to_string())
+    Step::cargo("packages", 900, &arguments).env("CARGO_TARGET_DIR", &own.display().to_string())
 }
