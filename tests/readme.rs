@@ -52,7 +52,7 @@ fn the_architecture_names_the_lines_where_it_is_decided() {
     let (first, last): (usize, usize) = (first.parse().unwrap(), last.parse().unwrap());
     assert!(last - first < 60, "{lines} is no place");
     let flow = read("crates/cache-layer/src/flow.rs");
-    let decide = flow.lines().position(|line| line.contains("fn decide(")).unwrap() + 1;
+    let decide = flow.lines().position(|line| line.contains("fn decide")).unwrap() + 1;
     let end = decide + flow.lines().skip(decide).position(|line| line == "}").unwrap() + 1;
     assert!(
         first <= decide && end <= last,
@@ -87,6 +87,7 @@ fn every_metric_is_in_the_guide() {
     let files = [
         "crates/cache-layer/src/metrics.rs",
         "crates/store/src/shelf.rs",
+        "crates/invalidation/src/metrics.rs",
         "crates/redis/src/breaker.rs",
         "crates/redis/src/link.rs",
         "crates/redis/src/feed.rs",
