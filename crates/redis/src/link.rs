@@ -220,7 +220,7 @@ impl Link {
         state.pending.push(invalidation);
         // Whatever connection there is was made before this was owed.
         let live = state.live.take();
-        state.failure = Some((error.kind(), error.to_string()));
+        state.failure = Some((error.kind(), error.message().to_owned()));
         if live.is_some() || used.is_some() {
             Breaker::Open.enter();
         }
@@ -240,7 +240,7 @@ impl Link {
             return;
         }
         let given_up = state.live.take();
-        state.failure = Some((error.kind(), error.to_string()));
+        state.failure = Some((error.kind(), error.message().to_owned()));
         self.begin(&mut state);
         drop(state);
         drop(given_up);
@@ -278,7 +278,7 @@ impl Link {
                 let (first, last) = REST;
                 state.rest = (state.rest * 2).clamp(first, last);
                 tracing::debug!(server = self.address, %error, rest = ?state.rest, "no connection");
-                state.failure = Some((error.kind(), error.to_string()));
+                state.failure = Some((error.kind(), error.message().to_owned()));
                 Some(state.rest)
             }
         }
