@@ -29,7 +29,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         package: "fleet",
-        test: "storm",
+        test: "storm_bounded",
         name: "redis_feed_without_heartbeat",
     },
     Mutant {

@@ -36,7 +36,8 @@ const SOAKS: [Soak; 2] = [
     Soak {
         name: "fleet",
         package: "fleet",
-        test: "storm",
+        // Both of its suites.
+        test: "storm*",
         measure: "--seconds",
         usual: 60,
         least: 1,

@@ -83,7 +83,7 @@ fn mutated(metadata: &Metadata, mutant: &Mutant, kind: &str) -> Outcome<Step> {
     let Mutant { package, test, name } = mutant;
     let step = Step::cargo(
         format!("{kind} {name}"),
-        120,
+        240,
         &["test", "--package", package, "--test", test],
     )
     .tests()

@@ -49,6 +49,16 @@ pub(crate) enum Length {
     Time(Duration),
 }
 
+impl Length {
+    /// What the faults take, each so many `times`: `cargo x soak fleet` wants it longer.
+    pub(crate) fn of(times: usize) -> Self {
+        match std::env::var("LARDER_SOAK_SECONDS") {
+            Ok(seconds) => Self::Time(Duration::from_secs(seconds.parse().unwrap())),
+            Err(_) => Self::Faults(times),
+        }
+    }
+}
+
 /// What came of it.
 #[derive(Debug)]
 pub(crate) struct Report {

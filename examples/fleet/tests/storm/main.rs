@@ -10,8 +10,6 @@ mod ground;
 mod instance;
 mod random;
 
-use std::time::Duration;
-
 use bout::{Bout, INSTANCES, Length};
 use fault::Fault;
 use ground::Ground;
@@ -32,7 +30,6 @@ fn instances_that_know_nothing_of_each_other_are_found_out() {
 /// How often each fault is to happen: once, unless there is a bug that is to be found.
 const TIMES: usize = if cfg!(any(
     larder_mutant = "redis_adopts_as_captured",
-    larder_mutant = "redis_feed_without_heartbeat",
     larder_mutant = "redis_ignores_run_id",
     larder_mutant = "redis_joins_by_key",
     larder_mutant = "redis_lost_is_done",
@@ -44,14 +41,6 @@ const TIMES: usize = if cfg!(any(
 } else {
     1
 };
-
-/// What the faults take: `cargo x soak fleet` wants it longer.
-fn length() -> Length {
-    match std::env::var("LARDER_SOAK_SECONDS") {
-        Ok(seconds) => Length::Time(Duration::from_secs(seconds.parse().unwrap())),
-        Err(_) => Length::Faults(TIMES),
-    }
-}
 
 #[cfg_attr(
     any(
@@ -69,23 +58,7 @@ fn length() -> Length {
 fn over_one_server_no_answer_is_stale_whatever_happens() {
     let bout = Bout {
         bounded: None,
-        length: length(),
-    };
-    bout.run(Ground::one(INSTANCES)).demand(&Fault::ALL);
-}
-
-/// The shortest that there is: the most that the feed has to prove.
-const BOUND: Duration = Duration::from_millis(100);
-
-#[cfg_attr(
-    larder_mutant = "redis_feed_without_heartbeat",
-    should_panic(expected = "violations")
-)]
-#[test]
-fn over_one_server_no_answer_is_older_than_the_bound_whatever_happens() {
-    let bout = Bout {
-        bounded: Some(BOUND),
-        length: length(),
+        length: Length::of(TIMES),
     };
     bout.run(Ground::one(INSTANCES)).demand(&Fault::ALL);
 }
