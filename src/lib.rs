@@ -113,7 +113,7 @@ pub use larder_macros::{Action, KeyPart, Tag, cached, invalidates};
 pub use larder_memo::NoMemo;
 pub use larder_memo::{Batch, Loader, Memo, MemoLayer, Remembering};
 #[cfg(feature = "redis")]
-pub use larder_redis::{Builder as RedisBuilder, ConnectError, RedisStore};
+pub use larder_redis::{Builder as RedisBuilder, Coherence, ConnectError, RedisStore};
 pub use larder_store as store;
 pub use larder_store::{Clock, FakeClock, KeyPart, MemoryStore, Size, Store, Tag, TagTemplate, Timestamp};
 #[cfg(feature = "axum")]

@@ -1,10 +1,13 @@
 //! The routes, each beside its layer.
 
+use std::convert::Infallible;
+
 use axum::extract::State;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use larder::idempotency::IdempotencyLayer;
 use larder::{Identity, Larder, RoutesWithLayers, from_extractor, identified_by};
 use serde_json::json;
 
@@ -25,7 +28,8 @@ impl App {
     }
 }
 
-pub(crate) fn router(app: App) -> Router {
+/// All routes; `idempotent` lets each purchase run once.
+pub(crate) fn router(app: App, idempotent: IdempotencyLayer) -> Router {
     let larder = app.larder.clone();
     let user = from_extractor((), |user: &User| Identity::new(user.name()));
     let energy_change = larder
@@ -73,7 +77,13 @@ pub(crate) fn router(app: App) -> Router {
             post(teams::add_member),
             larder.invalidates("team.member.add"),
         )
-        .invalidating_route("/api/v1/shop/purchase", post(shop::purchase), purchase)
+        // The handler goes on when its client is gone: what it forgets, it forgets when it has ended.
+        .route(
+            "/api/v1/shop/purchase",
+            post(shop::purchase)
+                .layer::<_, Infallible>(purchase)
+                .layer(idempotent),
+        )
         .route("/api/v1/db-reads", get(reads))
         .with_state(app)
 }

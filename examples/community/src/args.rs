@@ -3,20 +3,25 @@
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use larder::Coherence;
 use lexopt::{Arg, Parser, ValueExt};
 
 /// What `--help` says.
 pub(crate) const HELP: &str = "\
 A small community site: profiles, ratings, teams and a shop on SQLite, cached by Larder.
 
-usage: community --listen ADDRESS:PORT [--database FILE]
+usage: community --listen ADDRESS:PORT [OPTION]...
 
-  --listen ADDRESS:PORT  where clients come
-  --database FILE        the SQLite database, made where there is none (community.sqlite)
-  --help                 this
+  --listen ADDRESS:PORT            where clients come
+  --database FILE                  the SQLite database, made where there is none (community.sqlite)
+  --redis URL                      the Redis or Valkey server that all instances over one database share; without it, run one
+  --coherence strict|bounded:TIME  whether hits ask the server, or may be as old as that, such as bounded:100ms (strict)
+  --tick TIME                      how often the leaders are written anew, such as 60s (60s)
+  --help                           this
 
-RUST_LOG chooses what is logged; the default is `warn`. The cache is set by LARDER_* as the guide says.
+RUST_LOG chooses what is logged; the default is `warn`. Without --redis the cache is set by LARDER_* as the guide says.
 ";
 
 /// What the command line says.
@@ -24,6 +29,10 @@ RUST_LOG chooses what is logged; the default is `warn`. The cache is set by LARD
 pub(crate) struct Args {
     pub(crate) listen: SocketAddr,
     pub(crate) database: PathBuf,
+    /// May hold a password.
+    pub(crate) redis: Option<String>,
+    pub(crate) coherence: Coherence,
+    pub(crate) tick: Duration,
 }
 
 impl Args {
@@ -33,18 +42,50 @@ impl Args {
     }
 
     fn read(mut parser: Parser) -> Result<Option<Self>, lexopt::Error> {
-        let (mut listen, mut database) = (None, PathBuf::from("community.sqlite"));
+        let (mut listen, mut redis, mut coherence) = (None, None, Coherence::Strict);
+        let (mut database, mut tick) = (PathBuf::from("community.sqlite"), Duration::from_secs(60));
         while let Some(arg) = parser.next()? {
             match arg {
                 Arg::Long("listen") => listen = Some(parser.value()?.parse()?),
                 Arg::Long("database") => database = parser.value()?.into(),
+                Arg::Long("redis") => redis = Some(parser.value()?.string()?),
+                Arg::Long("coherence") => coherence = parser.value()?.parse_with(coherence_of)?,
+                Arg::Long("tick") => tick = parser.value()?.parse_with(time)?,
                 Arg::Long("help") | Arg::Short('h') => return Ok(None),
                 other => return Err(other.unexpected()),
             }
         }
         let listen = listen.ok_or("--listen ADDRESS:PORT is missing")?;
-        Ok(Some(Self { listen, database }))
+        Ok(Some(Self {
+            listen,
+            database,
+            redis,
+            coherence,
+            tick,
+        }))
     }
+}
+
+fn coherence_of(word: &str) -> Result<Coherence, &'static str> {
+    match word.strip_prefix("bounded:") {
+        Some(bound) => time(bound).map(Coherence::Bounded),
+        None if word == "strict" => Ok(Coherence::Strict),
+        None => Err("allowed is strict or bounded:TIME"),
+    }
+}
+
+/// At least what a lock and the feed of the cache need.
+fn time(text: &str) -> Result<Duration, &'static str> {
+    let (number, unit) = match text.strip_suffix("ms") {
+        Some(number) => (number, 1),
+        None => (text.strip_suffix('s').unwrap_or_default(), 1000),
+    };
+    let time = number
+        .parse::<u32>()
+        .ok()
+        .map(|number| Duration::from_millis(u64::from(number) * unit));
+    time.filter(|time| *time >= Duration::from_millis(100))
+        .ok_or("allowed is a whole number of ms or s, 100ms or more")
 }
 
 #[cfg(test)]
@@ -56,11 +97,25 @@ mod tests {
         let parse = |line: &str| Args::parse(line.split_whitespace().map(OsString::from));
         let args = parse("--listen 127.0.0.1:1 --database x.db").unwrap().unwrap();
         assert_eq!((args.listen.port(), args.database), (1, PathBuf::from("x.db")));
+        assert_eq!(
+            (args.redis, args.coherence, args.tick.as_secs()),
+            (None, Coherence::Strict, 60)
+        );
+        let args = parse("--listen 127.0.0.1:1 --redis redis://x --coherence bounded:250ms --tick 2s");
+        let args = args.unwrap().unwrap();
+        assert_eq!(args.coherence, Coherence::Bounded(Duration::from_millis(250)));
+        assert_eq!(
+            (args.redis.as_deref(), args.tick.as_secs()),
+            (Some("redis://x"), 2)
+        );
         assert!(parse("--help").unwrap().is_none());
         for (line, why) in [
             ("", "--listen"),
             ("--listen here", "here"),
             ("--speed", "--speed"),
+            ("--listen 127.0.0.1:1 --coherence loose", "strict or bounded"),
+            ("--listen 127.0.0.1:1 --coherence bounded:9ms", "100ms"),
+            ("--listen 127.0.0.1:1 --tick soon", "100ms"),
         ] {
             assert!(parse(line).unwrap_err().contains(why), "{line}");
         }

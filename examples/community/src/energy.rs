@@ -75,7 +75,7 @@ pub(crate) async fn add(
         .database
         .write(move |rows| {
             let mut query = rows.prepare_cached(
-                "INSERT INTO users VALUES (?1, ?2) ON CONFLICT DO UPDATE SET energy = energy + ?2 RETURNING energy",
+                "INSERT INTO users VALUES (?1, ?2, 0) ON CONFLICT DO UPDATE SET energy = energy + ?2 RETURNING energy",
             )?;
             Ok(query.query_row((name, points), |row| row.get(0))?)
         })

@@ -1,4 +1,4 @@
-//! Starts the community: `community --listen 127.0.0.1:8081 [--database FILE]`.
+//! Starts the community: `community --listen 127.0.0.1:8081 [--redis URL]`.
 
 mod actions;
 mod app;
@@ -9,6 +9,7 @@ mod energy;
 mod problem;
 mod scheduler;
 mod schema;
+mod shared;
 mod shop;
 mod teams;
 mod user;
@@ -19,7 +20,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use axum::serve::ListenerExt;
-use larder::Larder;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -65,10 +65,11 @@ async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
         }
     };
     let database = Database::open(&args.database)?;
-    let larder = Larder::from_env()?.with_actions(actions::all());
+    let (larder, idempotent) = shared::connect(args).await?;
+    let larder = larder.with_actions(actions::all());
     let app = App::new(database, larder.clone());
-    let router = app::router(app.clone());
-    let scheduler = tokio::spawn(scheduler::run(app));
+    let router = app::router(app.clone(), idempotent.clone());
+    let scheduler = tokio::spawn(scheduler::run(app, args.tick));
     let listener = TcpListener::bind(args.listen)
         .await
         .map_err(|error| format!("cannot listen on {}: {error}", args.listen))?;
@@ -79,6 +80,7 @@ async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     });
     axum::serve(listener, router).with_graceful_shutdown(stop).await?;
     scheduler.abort();
+    idempotent.shutdown(Duration::from_secs(5)).await;
     larder.shutdown(Duration::from_secs(5)).await;
     Ok(())
 }

@@ -1,16 +1,20 @@
-//! The shop: products for energy, each purchase at most once.
+//! The shop: products for energy.
+
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use larder::Parameters;
+use larder::lock::{Lease, Lock, LockOptions, Outcome};
 use rusqlite::{OptionalExtension, Row, Transaction};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::problem::Problem;
+use crate::shared::LONGEST_LOCK;
 use crate::user::User;
 use crate::wait::Wait;
 
@@ -60,33 +64,36 @@ pub(crate) struct Order {
     product: u32,
 }
 
-/// Buys one product: the price from the user's energy, one from the stock, both or neither. The same `Idempotency-Key` is
-/// the same purchase, however often it is sent.
+/// How long a purchase waits: for another of the same user, and for a server that gives no locks away yet.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Buys one product: the price from the user's energy, one from the stock, both or neither. One purchase of a user at a time;
+/// what a holder of the lock writes after it was lost, the database refuses.
 pub(crate) async fn purchase(
     State(app): State<App>,
     user: User,
-    headers: HeaderMap,
     Json(Order { product }): Json<Order>,
 ) -> Result<impl IntoResponse, Problem> {
-    let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
-    let key = key
-        .filter(|key| (1..=255).contains(&key.len()))
-        .ok_or(Problem::new(
-            StatusCode::BAD_REQUEST,
-            "A purchase needs an Idempotency-Key of 1 to 255 characters",
-        ))?;
-    let (key, user) = (key.to_owned(), user.name().to_owned());
-    let bought = app
-        .database
-        .write(move |rows| match earlier(rows, &user, &key)? {
-            Some((earlier, bought)) if earlier == product => Ok(bought),
-            Some(_) => Err(Problem::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "This Idempotency-Key was another purchase's",
-            )),
-            None => buy(rows, &user, &key, product),
+    let lock = Lock::new("purchase", user.name());
+    let options = LockOptions::new(LONGEST_LOCK).wait(PATIENCE);
+    let (database, name) = (app.database.clone(), user.name().to_owned());
+    let outcome = app
+        .larder
+        .with_lock(lock, options, async move |lease: Lease| {
+            let fence = lease.fencing_token().as_i64();
+            database.write(move |rows| buy(rows, &name, product, fence)).await
         })
-        .await?;
+        .await;
+    let bought = match outcome {
+        // A transaction that was committed behind the fence is a purchase, also where the lock was lost meanwhile.
+        Outcome::Ran(bought) | Outcome::RanUnlocked(bought) => bought?,
+        Outcome::Lost { value, .. } => value.ok_or(UNAVAILABLE)??,
+        Outcome::Busy { .. } => return Err(BUSY),
+        Outcome::Unavailable(nodes) => {
+            tracing::error!(%nodes, "no purchase is possible");
+            return Err(UNAVAILABLE);
+        }
+    };
     Ok((
         StatusCode::CREATED,
         Parameters::new().with("product", product),
@@ -94,17 +101,10 @@ pub(crate) async fn purchase(
     ))
 }
 
-/// The purchase that was made with this key, and its product.
-fn earlier(rows: &Transaction<'_>, user: &str, key: &str) -> rusqlite::Result<Option<(u32, Value)>> {
-    let text = "SELECT product, id, energy, stock FROM purchases WHERE user = ?1 AND key = ?2";
-    let mut query = rows.prepare_cached(text)?;
-    let found = query.query_row((user, key), |row| {
-        Ok((row.get(0)?, receipt(row.get(1)?, row.get(2)?, row.get(3)?)))
-    });
-    found.optional()
-}
+const BUSY: Problem = Problem::new(StatusCode::CONFLICT, "Another purchase of yours is under way");
+const UNAVAILABLE: Problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "Nothing can be bought now");
 
-fn buy(rows: &Transaction<'_>, user: &str, key: &str, product: u32) -> Result<Value, Problem> {
+fn buy(rows: &Transaction<'_>, user: &str, product: u32, fence: i64) -> Result<Value, Problem> {
     let mut query = rows.prepare_cached("SELECT price, stock FROM products WHERE id = ?1")?;
     let found = query.query_row([product], |row| {
         Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?))
@@ -119,11 +119,14 @@ fn buy(rows: &Transaction<'_>, user: &str, key: &str, product: u32) -> Result<Va
     let stock = stock
         .checked_sub(1)
         .ok_or(Problem::new(StatusCode::CONFLICT, "There is none left"))?;
-    rows.execute("UPDATE users SET energy = ?2 WHERE name = ?1", (user, energy))?;
+    let paid = "UPDATE users SET energy = ?2, fence = ?3 WHERE name = ?1 AND fence <= ?3";
+    if rows.execute(paid, (user, energy, fence))? == 0 {
+        return Err(BUSY);
+    }
     rows.execute("UPDATE products SET stock = ?2 WHERE id = ?1", (product, stock))?;
     rows.execute(
-        "INSERT INTO purchases (user, key, product, energy, stock) VALUES (?1, ?2, ?3, ?4, ?5)",
-        (user, key, product, energy, stock),
+        "INSERT INTO purchases (user, product, energy, stock) VALUES (?1, ?2, ?3, ?4)",
+        (user, product, energy, stock),
     )?;
     Ok(receipt(rows.last_insert_rowid(), energy, stock))
 }

@@ -1,6 +1,7 @@
 //! Who asks.
 
 use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
@@ -15,6 +16,13 @@ impl User {
         &self.0
     }
 
+    /// The user of a request with these headers.
+    pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
+        let token = headers.get(AUTHORIZATION)?.to_str().ok()?;
+        let name = token.strip_prefix("Bearer ").filter(|name| Self::is_name(name))?;
+        Some(Self(name.to_owned()))
+    }
+
     /// Whether this can be a user's name: up to 64 letters, digits, `-` and `_`.
     pub(crate) fn is_name(name: &str) -> bool {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
@@ -26,13 +34,6 @@ impl<S: Send + Sync> FromRequestParts<S> for User {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let token = parts
-            .headers
-            .get(AUTHORIZATION)
-            .and_then(|value| value.to_str().ok());
-        match token.and_then(|token| token.strip_prefix("Bearer ")) {
-            Some(name) if Self::is_name(name) => Ok(Self(name.to_owned())),
-            _ => Err(Problem::unauthorized()),
-        }
+        Self::of(&parts.headers).ok_or_else(Problem::unauthorized)
     }
 }

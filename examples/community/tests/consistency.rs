@@ -4,11 +4,13 @@
 
 mod support;
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use larder_testkit::RedisServer;
 use serde_json::Value;
 use support::{Client, DEADLINE, Folder, Instance};
 
@@ -35,6 +37,43 @@ struct World {
     writes: AtomicUsize,
     failed: AtomicUsize,
     over: AtomicBool,
+    /// What was acknowledged at some moments, the last of them at the end.
+    past: Mutex<VecDeque<(Instant, Floors)>>,
+}
+
+/// What no read may show less than: the energy of each user, and how many members there are.
+#[derive(Debug, Clone, Copy, Default)]
+struct Floors {
+    energy: [u64; USERS],
+    members: u64,
+}
+
+impl World {
+    fn floors(&self) -> Floors {
+        Floors {
+            energy: std::array::from_fn(|user| self.acknowledged[user].load(Ordering::SeqCst)),
+            members: self.members.load(Ordering::SeqCst),
+        }
+    }
+
+    /// What was acknowledged for longer than `bound`, as far as somebody looked.
+    fn floors_before(&self, bound: Duration) -> Floors {
+        if bound.is_zero() {
+            return self.floors();
+        }
+        let past = self.past.lock().unwrap();
+        let old = past.iter().rev().find(|(at, _)| at.elapsed() > bound);
+        old.map_or_else(Floors::default, |(_, floors)| *floors)
+    }
+
+    /// Looks at what is acknowledged.
+    fn remember(&self) {
+        let mut past = self.past.lock().unwrap();
+        past.push_back((Instant::now(), self.floors()));
+        if past.len() > 1000 {
+            past.pop_front();
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -45,11 +84,31 @@ async fn one_instance_shows_every_change_that_was_acknowledged() {
         writes: 200,
         crashes: 2,
     };
-    hold(1, &[], &demand).await;
+    hold(1, &[], Duration::ZERO, &demand).await;
 }
 
-/// Holds `count` instances over one database to it.
-async fn hold(count: usize, more: &[&str], demand: &Demand) {
+const THREE: Demand = Demand {
+    reads: 6_000,
+    hits: 2_000,
+    writes: 150,
+    crashes: 3,
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_instances_show_every_change_that_one_of_them_acknowledged() {
+    let redis = RedisServer::start();
+    hold(3, &["--redis", &redis.url()], Duration::ZERO, &THREE).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_instances_that_may_be_behind_are_so_for_no_longer_than_the_bound() {
+    let redis = RedisServer::start();
+    let more = ["--redis", &redis.url(), "--coherence", "bounded:100ms"];
+    hold(3, &more, Duration::from_millis(100), &THREE).await;
+}
+
+/// Holds `count` instances over one database to it, whose answers may be behind by `bound`.
+async fn hold(count: usize, more: &[&str], bound: Duration, demand: &Demand) {
     let folder = Folder::new("consistency");
     let mut instances = Vec::new();
     for _ in 0..count {
@@ -70,11 +129,13 @@ async fn hold(count: usize, more: &[&str], demand: &Demand) {
             Arc::clone(&world),
             Arc::clone(&addresses),
             number,
+            bound,
         )));
     }
     let began = Instant::now();
     let mut crashes = 0;
     loop {
+        world.remember();
         let seen = |counter: &AtomicUsize| counter.load(Ordering::SeqCst);
         let (reads, hits, writes) = (seen(&world.reads), seen(&world.hits), seen(&world.writes));
         if crashes < demand.crashes && reads > (crashes + 1) * demand.reads / (demand.crashes + 1) {
@@ -149,7 +210,7 @@ async fn write(world: Arc<World>, addresses: Arc<[SocketAddr]>, number: usize) {
 }
 
 /// Reads by turns a profile, the ratings and the team, from each instance by turns.
-async fn read(world: Arc<World>, addresses: Arc<[SocketAddr]>, number: usize) {
+async fn read(world: Arc<World>, addresses: Arc<[SocketAddr]>, number: usize, bound: Duration) {
     let mut clients: Vec<Client> = addresses.iter().map(|address| Client::new(*address)).collect();
     let mut round = number;
     while !world.over.load(Ordering::SeqCst) {
@@ -158,12 +219,10 @@ async fn read(world: Arc<World>, addresses: Arc<[SocketAddr]>, number: usize) {
         let client = &mut clients[at];
         let user = fastrand::usize(..USERS);
         let name = format!("user-{user}");
-        let floors: Vec<u64> = world
-            .acknowledged
-            .iter()
-            .map(|floor| floor.load(Ordering::SeqCst))
-            .collect();
-        let members = world.members.load(Ordering::SeqCst);
+        let Floors {
+            energy: floors,
+            members,
+        } = world.floors_before(bound);
         let answer = match round % 3 {
             0 => client.get("/api/v1/profile", Some(&name)).await,
             1 => client.get("/api/v1/ratings", None).await,

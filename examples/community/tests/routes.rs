@@ -176,7 +176,7 @@ async fn a_purchase_is_made_once_and_shows_everywhere() {
     for number in 0..20 {
         assert_eq!(site.buy("eve", &number.to_string(), 4).await.status, 201);
     }
-    assert_eq!(site.buy("eve", "one more", 4).await.status, 409);
+    assert_eq!(site.buy("eve", "one-more", 4).await.status, 409);
     assert_eq!(
         site.get("/api/v1/profile", Some("eve")).await.json()["energy"],
         4000
