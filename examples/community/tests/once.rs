@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use larder_testkit::RedisServer;
 use rusqlite::Connection;
-use support::{Client, DEADLINE, Folder, Instance};
+use support::{Answer, Client, DEADLINE, Folder, Instance};
 use tokio::task::JoinSet;
 
 /// Three instances over one database and one server, which is new.
@@ -28,43 +28,33 @@ fn number(database: &Path, query: &str) -> u64 {
     rows.query_row(query, [], |row| row.get(0)).unwrap()
 }
 
+const PURCHASE: &str = "/api/v1/shop/purchase";
+
+async fn buy(client: &mut Client, user: &str, key: &str, product: u32) -> Answer {
+    let line = [("Idempotency-Key", key)];
+    let order = format!(r#"{{"product": {product}}}"#);
+    client
+        .send("POST", PURCHASE, Some(user), &line, &order)
+        .await
+        .unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_purchases_with_one_key_are_one_and_others_come_in_turn() {
     let folder = Folder::new("once");
     let redis = RedisServer::start();
     let instances = site(&folder, &redis, &[]).await;
     let mut client = Client::new(instances[0].address);
-    let points = r#"{"points": 1000}"#;
-    assert_eq!(
-        client
-            .post("/api/v1/energy-points", Some("ada"), points)
-            .await
-            .unwrap()
-            .status,
-        200
-    );
+    let points = client.post("/api/v1/energy-points", Some("ada"), r#"{"points": 1000}"#);
+    assert_eq!(points.await.unwrap().status, 200);
 
     let mut purchases = JoinSet::new();
     for number in 0..60 {
         let mut client = Client::new(instances[number % 3].address);
         // Fifty with one key, and ten with their own.
-        let key = if number < 50 {
-            "order-1".to_owned()
-        } else {
-            format!("order-{number}")
-        };
+        let key = if number < 50 { 1 } else { number };
         purchases.spawn(async move {
-            let line = [("Idempotency-Key", key.as_str())];
-            let answer = client
-                .send(
-                    "POST",
-                    "/api/v1/shop/purchase",
-                    Some("ada"),
-                    &line,
-                    r#"{"product": 2}"#,
-                )
-                .await
-                .unwrap();
+            let answer = buy(&mut client, "ada", &format!("order-{key}"), 2).await;
             (number < 50, answer)
         });
     }
@@ -93,26 +83,14 @@ async fn fifty_purchases_with_one_key_are_one_and_others_come_in_turn() {
 
     // A retry, later and elsewhere.
     let mut client = Client::new(instances[2].address);
-    let line = [("Idempotency-Key", "order-1")];
-    let path = "/api/v1/shop/purchase";
-    let retry = client
-        .send("POST", path, Some("ada"), &line, r#"{"product": 2}"#)
-        .await
-        .unwrap();
+    let retry = buy(&mut client, "ada", "order-1", 2).await;
     assert_eq!(
         (retry.status, retry.header("idempotency-replayed")),
         (201, "true")
     );
     assert_eq!(retry.json()["purchase_id"], receipts[0]);
-    let other = client
-        .send("POST", path, Some("ada"), &line, r#"{"product": 1}"#)
-        .await
-        .unwrap();
-    assert_eq!(other.status, 422);
-    let stranger = client
-        .send("POST", path, Some("eve"), &line, r#"{"product": 2}"#)
-        .await
-        .unwrap();
+    assert_eq!(buy(&mut client, "ada", "order-1", 1).await.status, 422);
+    let stranger = buy(&mut client, "eve", "order-1", 2).await;
     assert_eq!(stranger.status, 402, "her key is another, and she has no energy");
 }
 
