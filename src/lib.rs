@@ -115,7 +115,9 @@ pub use larder_memo::{Batch, Loader, Memo, MemoLayer, Remembering};
 #[cfg(feature = "redis")]
 pub use larder_redis::{Builder as RedisBuilder, Coherence, ConnectError, RedisStore};
 pub use larder_store as store;
-pub use larder_store::{Clock, FakeClock, KeyPart, MemoryStore, Size, Store, Tag, TagTemplate, Timestamp};
+pub use larder_store::{
+    Clock, FakeClock, KeyPart, MemoryStore, ReadToken, Size, Store, Tag, TagTemplate, Timestamp,
+};
 #[cfg(feature = "axum")]
 pub use routes::RoutesWithLayers;
 pub use scope::{HasLarder, ScopeLayer, Scoped, ScopedFuture};

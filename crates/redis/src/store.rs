@@ -186,13 +186,18 @@ impl Store for RedisStore {
     }
 
     fn lookup(&self, key: &[u8]) -> Answer<Result<Lookup, StoreError>> {
-        let (link, shelves) = (Arc::clone(&self.0.link), Arc::clone(&self.0.shelves));
+        let (link, shelves) = (&self.0.link, &self.0.shelves);
         if let Some(bound) = self.0.coherence.bound() {
-            if let Some(entry) = lookup::proved(&link, &shelves, key, bound) {
+            if let Some(entry) = lookup::proved(link, shelves, key, bound) {
                 return Answer::Ready(Ok(Lookup::Found(entry)));
             }
-            self.0.feed.begin(&link, bound);
+            self.0.feed.begin(link, bound);
         }
+        self.lookup_strictly(key)
+    }
+
+    fn lookup_strictly(&self, key: &[u8]) -> Answer<Result<Lookup, StoreError>> {
+        let (link, shelves) = (Arc::clone(&self.0.link), Arc::clone(&self.0.shelves));
         Answer::Later(Box::pin(lookup::lookup(link, shelves, Key::from(key))))
     }
 

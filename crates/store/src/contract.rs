@@ -97,6 +97,12 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Looks for the entry under `key`.
     fn lookup(&self, key: &[u8]) -> Answer<Result<Lookup, StoreError>>;
 
+    /// Looks for the entry under `key` and knows of every invalidation that was complete before, also where
+    /// [`lookup`](Store::lookup) was set to be behind for a while. By default they are the same.
+    fn lookup_strictly(&self, key: &[u8]) -> Answer<Result<Lookup, StoreError>> {
+        self.lookup(key)
+    }
+
     /// Looks for the entries under all of `keys`, and answers in their order.
     ///
     /// By default it asks for each, for all at the same time. A store behind a connection does it in one round trip.
