@@ -84,6 +84,7 @@ mod larder;
 #[cfg(feature = "axum")]
 mod routes;
 mod scope;
+mod sweep;
 
 pub use config::Config;
 pub use error::{Error, ErrorKind, TimedOut};
@@ -121,6 +122,7 @@ pub use larder_store::{
 #[cfg(feature = "axum")]
 pub use routes::RoutesWithLayers;
 pub use scope::{HasLarder, ScopeLayer, Scoped, ScopedFuture};
+pub use sweep::{Sweep, TagPattern};
 
 /// The example of the README, compiled.
 #[cfg(doctest)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use larder_store::{
     Announcement, Answer, Capture, Entry, Forgotten, Frame, Kept, Key, Lookup, Put, SharedEntry, Size, Store,
-    StoreError, StoreErrorKind, Strength, Tag, Validity,
+    StoreError, StoreErrorKind, Strength, Survey, Tag, Validity, Wanted,
 };
 use tokio::runtime::Handle;
 use tokio::time::timeout;
@@ -180,6 +180,9 @@ impl RedisStore {
     }
 }
 
+/// What one step of a survey may take.
+const SURVEY: Duration = Duration::from_secs(5);
+
 impl Store for RedisStore {
     fn name(&self) -> &'static str {
         "redis"
@@ -292,6 +295,22 @@ impl Store for RedisStore {
     fn finish(&self, tags: &[Tag], announcement: Announcement) -> Answer<Result<Forgotten, StoreError>> {
         let intent = Some(IntentId(announcement.name()));
         self.forget_scope(Scope::Records(RecordId::of_all(tags)), Strength::Hard, intent)
+    }
+
+    fn survey(&self, wanted: &Wanted, from: u64, most: usize) -> Answer<Result<Survey, StoreError>> {
+        let (link, wanted) = (Arc::clone(&self.0.link), Arc::clone(wanted));
+        Answer::Later(Box::pin(async move {
+            let live = link.live()?;
+            let surveying = live.server.survey(&link.names, &wanted, from, most);
+            // Not the budget of a request, nor its word on whether the server is well: this may take its time.
+            match timeout(SURVEY, surveying).await {
+                Ok(result) => result,
+                Err(_) => Err(StoreError::new(
+                    StoreErrorKind::Timeout,
+                    "the survey of the entries took too long; ask for fewer at a time",
+                )),
+            }
+        }))
     }
 
     fn size(&self) -> Size {

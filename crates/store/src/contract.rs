@@ -9,7 +9,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use crate::entry::{Entry, SharedEntry};
-use crate::error::StoreError;
+use crate::error::{StoreError, StoreErrorKind};
 use crate::key::Key;
 use crate::ledger::{Sequence, Strength, Validity};
 use crate::tag::Tag;
@@ -144,8 +144,34 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         self.forget(tags, Strength::Hard)
     }
 
+    /// The tags that entries carry and `wanted` accepts: some at a time, from a place that is 0 at first and
+    /// [`next`](Survey::next) then. A store that can looks at no more than about `most` entries each time. What comes in
+    /// meanwhile may be left out. For maintenance: it costs as much as there are entries.
+    ///
+    /// By default it is [unsupported](crate::StoreErrorKind::Unsupported).
+    fn survey(&self, wanted: &Wanted, from: u64, most: usize) -> Answer<Result<Survey, StoreError>> {
+        let _ = (wanted, from, most);
+        let message = format!("the store `{}` cannot tell which tags there are", self.name());
+        Answer::Ready(Err(StoreError::new(StoreErrorKind::Unsupported, message)))
+    }
+
     /// How much it holds in this process.
     fn size(&self) -> Size;
+}
+
+/// Which tags a [`survey`](Store::survey) looks for.
+pub type Wanted = Arc<dyn Fn(&Tag) -> bool + Send + Sync>;
+
+/// What a [`survey`](Store::survey) found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Survey {
+    /// The tags, each once.
+    pub tags: Vec<Tag>,
+    /// How many entries were looked at.
+    pub seen: usize,
+    /// Where to go on; `None` at the end.
+    pub next: Option<u64>,
 }
 
 /// The name of an announced change.

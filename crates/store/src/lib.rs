@@ -34,7 +34,9 @@ mod template;
 mod value;
 
 pub use clock::{Clock, FakeClock, Timestamp};
-pub use contract::{Announcement, Answer, Capture, Forgotten, Kept, Lookup, Put, Size, Store, Useless};
+pub use contract::{
+    Announcement, Answer, Capture, Forgotten, Kept, Lookup, Put, Size, Store, Survey, Useless, Wanted,
+};
 pub use entry::{Content, Entry, Lifetime, SharedEntry, StoredResponse, VaryNames};
 pub use error::{StoreError, StoreErrorKind};
 pub use flight::{Flights, Landing, Leader, Role, Waiter};
