@@ -38,8 +38,11 @@ pub struct Warming<S, I> {
     requests: I,
     concurrency: usize,
     time_limit: Duration,
-    progress: Option<Box<dyn FnMut(&Warmed) + Send>>,
+    progress: Option<Show>,
 }
+
+/// What is called after each request.
+type Show = Box<dyn FnMut(&Warmed) + Send>;
 
 /// How far a [`Warming`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
