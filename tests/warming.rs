@@ -52,7 +52,7 @@ async fn what_can_be_kept_is_and_what_fails_is_counted() {
         .progress(move |warmed| {
             seen.lock()
                 .unwrap_or_else(PoisonError::into_inner)
-                .push(warmed.done)
+                .push(warmed.done);
         })
         .run()
         .await;
