@@ -81,33 +81,6 @@ fn every_word_of_the_vocabulary_is_in_the_guide() {
     }
 }
 
-/// The page of the metrics has every name that the code counts under, and no other.
-#[test]
-fn every_metric_is_in_the_guide() {
-    let files = [
-        "crates/cache-layer/src/metrics.rs",
-        "crates/store/src/shelf.rs",
-        "crates/invalidation/src/metrics.rs",
-        "crates/redis/src/breaker.rs",
-        "crates/redis/src/link.rs",
-        "crates/redis/src/feed.rs",
-        "crates/redis/src/writes.rs",
-    ];
-    let code = files.map(read).concat();
-    let quoted = code.split('"').skip(1).step_by(2);
-    let mut counted: Vec<&str> = quoted.filter(|text| text.starts_with("larder_")).collect();
-    let guide = read("src/guide/metrics.rs");
-    let tables = guide.lines().filter(|line| line.starts_with("//! | `larder_"));
-    let mut named: Vec<&str> = tables
-        .flat_map(|row| row.split('|').nth(1).unwrap().split('`').skip(1).step_by(2))
-        .collect();
-    for names in [&mut counted, &mut named] {
-        names.sort_unstable();
-        names.dedup();
-    }
-    assert_eq!(named, counted);
-}
-
 /// The documents name files; each is there.
 #[test]
 fn files_named_in_the_documents_exist() {
