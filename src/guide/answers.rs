@@ -27,7 +27,7 @@
 //! | `miss` | `MISS` | `fwd=…; fwd-status=N; stored; ttl=S` | the handler ran, and its answer was kept |
 //! | `uncacheable` | `MISS` | `fwd=…; fwd-status=N; detail=…` | the handler ran, and its answer could not be kept: [why](#why-an-answer-was-not-kept-uncacheablereason) |
 //! | `bypass` | `BYPASS` | `fwd=…; detail=…` | the cache had no part: [why](#why-the-cache-had-no-part-bypassreason) |
-//! | `hit_l2` | `HIT` | - | not in this version: there is no store behind the memory |
+//! | `hit_l2` | `HIT` | `hit; ttl=S` | answered from the Redis server: it was not in memory |
 //! | `revalidated` | `REVALIDATED` | `fwd=stale; fwd-status=304; stored; ttl=S` | the origin said that the stored answer is still the one; a [gateway](super::gateway) asks so |
 //! | `unsatisfied` | `MISS` | `detail=only_if_cached` | 504: the request wanted nothing but what is stored, and there was nothing |
 //!
@@ -98,6 +98,7 @@
 //! | `hint` | [`CacheHints::no_store`](crate::CacheHints::no_store) | nothing |
 //! | `unresolved_tag` | a placeholder in a tag of the layer has no value in the request; the log says which | declare the route [with its layer](crate::RoutesWithLayers), which finds it when the router is built |
 //! | `stamp` | one of its tags was forgotten while the handler ran | nothing: the next request fills it. If it is frequent, narrower tags |
+//! | `form` | a value of a [function](super::functions) that cannot be written as bytes, in a store outside the process | a codec that can: `json`, `postcard` |
 //! | `store_error` | the store failed | look at `larder_backend_errors_total` |
 //!
 //! # Reading them
