@@ -70,6 +70,7 @@
 //! | `body` | the request has a body | do not send one with GET |
 //! | `upgrade` | another protocol is asked for | nothing |
 //! | `host` | not one of the layer's hosts, or two of them | name it in [`hosts`](crate::CacheLayer::hosts) if it is yours, with its port |
+//! | `read_token` | the client changed something and the invalidation failed ([`ReadToken`](crate::ReadToken)) | `X-Invalidation` of that answer and the log say why; it ends with the cookie |
 //! | `rule` | [`bypass_if`](crate::CacheLayer::bypass_if) said so | it is your rule |
 //! | `disabled` | the layer or all of them are switched off | [`set_enabled`](crate::Larder::set_enabled), [`switch`](crate::Larder::switch), `LARDER_ENABLED` |
 //!

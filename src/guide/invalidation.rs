@@ -9,11 +9,12 @@
 //! | [`invalidate_all`](crate::Larder::invalidate_all) | everything |
 //! | [`invalidate_for_action`](crate::Larder::invalidate_for_action), [`invalidate_for`](crate::Larder::invalidate_for) | what [an action](super::actions) makes stale |
 //! | [`intend`](crate::Larder::intend) | what its tags stand for, before the change is made and again when it is over |
+//! | [`sweep_tags`](crate::Larder::sweep_tags), [`sweep_paths`](crate::Larder::sweep_paths) | the tags or paths that match a pattern: for maintenance, since it looks at every entry, in steps |
 //!
 //! Each forgets *hard*: what was kept is not served again. With [`.soft()`](crate::Invalidation::soft) before `.await` it is
 //! served stale, within the `stale_while_revalidate` of its layer, while one background fill replaces it.
 //!
-//! Each costs the same for one entry as for a million, and forgetting what nobody cached leaves nothing behind.
+//! Each but the last costs the same for one entry as for a million, and forgetting what nobody cached leaves nothing behind.
 //! [`Tag::layer`](crate::Tag::layer) in `invalidate_tag` forgets what one layer kept.
 //!
 //! # Where tags come from

@@ -96,7 +96,7 @@ pub(crate) fn hit_at_once<ReqB, ResB: http_body::Body>(
     let core = layer.engine.core();
     let timer = Metrics::timer();
     let key = key::of_request(request, &layer.policy, None);
-    let located = locate::at_once(core, &layer.policy, &key, request.headers())?;
+    let located = locate::at_once(core, &layer.policy, &key, request.headers(), asked.reading)?;
     let now = core.clock.now();
     let wishes = asked.wishes(request.headers());
     match decide(
@@ -209,6 +209,7 @@ where
             primary.as_bytes(),
             self.search.as_ref(),
             self.request.headers(),
+            self.asked.reading,
         )
         .await;
         let now = core.clock.now();
@@ -353,6 +354,7 @@ where
             fill.primary.as_bytes(),
             self.search.as_ref(),
             self.request.headers(),
+            self.asked.reading,
         )
         .await;
         let now = core.clock.now();

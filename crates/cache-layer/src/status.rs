@@ -173,6 +173,8 @@ pub enum BypassReason {
     Upgrade,
     /// The host is not among those that the layer answers for, or there are two of them.
     Host,
+    /// It has a [`ReadToken`](larder_store::ReadToken) of an invalidation that failed.
+    ReadToken,
     /// A rule of the application said so.
     Rule,
     /// The layer or the whole cache is switched off.
@@ -195,6 +197,7 @@ impl BypassReason {
             Self::Body => "body",
             Self::Upgrade => "upgrade",
             Self::Host => "host",
+            Self::ReadToken => "read_token",
             Self::Rule => "rule",
             Self::Disabled => "disabled",
         }

@@ -5,8 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_store::{
+<<<<<<< HEAD
     Announcement, Answer, Capture, Entry, Forgotten, Frame, FrameError, Kept, Key, Lookup, Put, SharedEntry,
     Size, Store, StoreError, StoreErrorKind, Strength, Tag, Validity,
+=======
+    Announcement, Answer, Capture, Entry, Forgotten, Frame, Kept, Key, Lookup, Put, SharedEntry, Size, Store,
+    StoreError, StoreErrorKind, Strength, Survey, Tag, Validity, Wanted,
+>>>>>>> main
 };
 use tokio::runtime::Handle;
 use tokio::time::timeout;
@@ -185,19 +190,27 @@ impl RedisStore {
     }
 }
 
+/// What one step of a survey may take.
+const SURVEY: Duration = Duration::from_secs(5);
+
 impl Store for RedisStore {
     fn name(&self) -> &'static str {
         "redis"
     }
 
     fn lookup(&self, key: &[u8]) -> Answer<Result<Lookup, StoreError>> {
-        let (link, shelves) = (Arc::clone(&self.0.link), Arc::clone(&self.0.shelves));
+        let (link, shelves) = (&self.0.link, &self.0.shelves);
         if let Some(bound) = self.0.coherence.bound() {
-            if let Some(entry) = lookup::proved(&link, &shelves, key, bound) {
+            if let Some(entry) = lookup::proved(link, shelves, key, bound) {
                 return Answer::Ready(Ok(Lookup::Found(entry)));
             }
-            self.0.feed.begin(&link, bound);
+            self.0.feed.begin(link, bound);
         }
+        self.lookup_strictly(key)
+    }
+
+    fn lookup_strictly(&self, key: &[u8]) -> Answer<Result<Lookup, StoreError>> {
+        let (link, shelves) = (Arc::clone(&self.0.link), Arc::clone(&self.0.shelves));
         Answer::Later(Box::pin(lookup::lookup(link, shelves, Key::from(key))))
     }
 
@@ -292,6 +305,22 @@ impl Store for RedisStore {
     fn finish(&self, tags: &[Tag], announcement: Announcement) -> Answer<Result<Forgotten, StoreError>> {
         let intent = Some(IntentId(announcement.name()));
         self.forget_scope(Scope::Records(RecordId::of_all(tags)), Strength::Hard, intent)
+    }
+
+    fn survey(&self, wanted: &Wanted, from: u64, most: usize) -> Answer<Result<Survey, StoreError>> {
+        let (link, wanted) = (Arc::clone(&self.0.link), Arc::clone(wanted));
+        Answer::Later(Box::pin(async move {
+            let live = link.live()?;
+            let surveying = live.server.survey(&link.names, &wanted, from, most);
+            // Not the budget of a request, nor its word on whether the server is well: this may take its time.
+            match timeout(SURVEY, surveying).await {
+                Ok(result) => result,
+                Err(_) => Err(StoreError::new(
+                    StoreErrorKind::Timeout,
+                    "the survey of the entries took too long; ask for fewer at a time",
+                )),
+            }
+        }))
     }
 
     fn size(&self) -> Size {

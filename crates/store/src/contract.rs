@@ -3,14 +3,13 @@
 use std::any::Any;
 use std::fmt;
 use std::future::Future;
-use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use crate::entry::{Entry, SharedEntry};
-use crate::error::StoreError;
+use crate::error::{StoreError, StoreErrorKind};
 use crate::key::Key;
 use crate::ledger::{Sequence, Strength, Validity};
 use crate::tag::Tag;
@@ -98,6 +97,12 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Looks for the entry under `key`.
     fn lookup(&self, key: &[u8]) -> Answer<Result<Lookup, StoreError>>;
 
+    /// Looks for the entry under `key` and knows of every invalidation that was complete before, also where
+    /// [`lookup`](Store::lookup) was set to be behind for a while. By default they are the same.
+    fn lookup_strictly(&self, key: &[u8]) -> Answer<Result<Lookup, StoreError>> {
+        self.lookup(key)
+    }
+
     /// Looks for the entries under all of `keys`, and answers in their order.
     ///
     /// By default it asks for each, for all at the same time. A store behind a connection does it in one round trip.
@@ -139,65 +144,34 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         self.forget(tags, Strength::Hard)
     }
 
+    /// The tags that entries carry and `wanted` accepts: some at a time, from a place that is 0 at first and
+    /// [`next`](Survey::next) then. A store that can looks at no more than about `most` entries each time. What comes in
+    /// meanwhile may be left out. For maintenance: it costs as much as there are entries.
+    ///
+    /// By default it is [unsupported](crate::StoreErrorKind::Unsupported).
+    fn survey(&self, wanted: &Wanted, from: u64, most: usize) -> Answer<Result<Survey, StoreError>> {
+        let _ = (wanted, from, most);
+        let message = format!("the store `{}` cannot tell which tags there are", self.name());
+        Answer::Ready(Err(StoreError::new(StoreErrorKind::Unsupported, message)))
+    }
+
     /// How much it holds in this process.
     fn size(&self) -> Size;
-
-    /// Shows the entries that it holds in this process, dead and expired ones included, to `see`, in any order and until
-    /// that breaks off. Answers whether it can show them: by default it cannot.
-    ///
-    /// It is for people who look, and walks over all entries: it costs their number, and holds up nobody meanwhile.
-    fn visit(&self, see: &mut dyn FnMut(&Key, &SharedEntry) -> ControlFlow<()>) -> bool {
-        let _ = see;
-        false
-    }
-
-    /// Whether it works: asks what is behind it, if anything is. The time limit is the caller's.
-    fn probe(&self) -> Answer<Result<(), StoreError>> {
-        Answer::Ready(Ok(()))
-    }
-
-    /// How it is, as far as it knows without asking anybody. By default all is well.
-    fn condition(&self) -> Condition {
-        Condition::default()
-    }
 }
 
-/// How a store is, as far as it knows without asking anybody.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// Which tags a [`survey`](Store::survey) looks for.
+pub type Wanted = Arc<dyn Fn(&Tag) -> bool + Send + Sync>;
+
+/// What a [`survey`](Store::survey) found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Condition {
-    /// Its breaker; `None` for a store that has no connection.
-    pub breaker: Option<Breaker>,
-    /// Why there is no connection, if there is none: without credentials.
-    pub failure: Option<String>,
-    /// Invalidations that it owes to its server: until they went out, nothing is read.
-    pub owed: usize,
-    /// Whether the feed of changes is heard; `None` for a store without one.
-    pub feed: Option<bool>,
-}
-
-/// What the breaker of a store does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Breaker {
-    /// The store is asked.
-    Closed,
-    /// A connection is being made or tried.
-    HalfOpen,
-    /// The store is left alone, because it failed.
-    Open,
-}
-
-impl Breaker {
-    /// The word for it in metrics and logs.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Closed => "closed",
-            Self::HalfOpen => "half_open",
-            Self::Open => "open",
-        }
-    }
+pub struct Survey {
+    /// The tags, each once.
+    pub tags: Vec<Tag>,
+    /// How many entries were looked at.
+    pub seen: usize,
+    /// Where to go on; `None` at the end.
+    pub next: Option<u64>,
 }
 
 /// The name of an announced change.

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::ops::ControlFlow;
 use std::thread::available_parallelism;
 
 use quick_cache::sync::Cache;
@@ -100,13 +99,10 @@ impl Shelf {
         Ok(())
     }
 
-    /// Shows all entries to `see`, in any order, until it breaks off. Others come and go meanwhile: an entry that does may
-    /// be shown or not.
-    pub fn visit(&self, see: &mut dyn FnMut(&Key, &SharedEntry) -> ControlFlow<()>) {
+    /// Shows all entries to `see`, none of them twice. One that comes in or goes meanwhile may be left out.
+    pub fn each(&self, mut see: impl FnMut(&Key, &SharedEntry)) {
         for (key, held) in self.entries.iter() {
-            if see(&key, &held.entry).is_break() {
-                return;
-            }
+            see(&key, &held.entry);
         }
     }
 
