@@ -129,12 +129,17 @@ impl Drive {
         *head.method_mut() = http::Method::HEAD;
         let mut body = at("/body");
         *body.body_mut() = "body".into();
+        let mut token = at("/token");
+        token
+            .headers_mut()
+            .insert("cookie", http::HeaderValue::from_static("larder-read=bypass"));
         let off = at("/off");
         for (request, reason) in [
             (get_with("/", "host", "secret.example"), "host"),
             (at("/rule"), "rule"),
             (head, "head"),
             (body, "body"),
+            (token, "read_token"),
             (off, "disabled"),
         ] {
             self.larder.set_enabled(reason != "disabled");

@@ -19,7 +19,7 @@ macro_rules! all {
 
 all!(Outcome: HitL1, HitL2, Revalidated, Coalesced, StaleSwr, StaleError, Miss, Bypass, Uncacheable, Unsatisfied);
 all!(MissReason: Absent, Expired, Tag, Vary, Request, Epoch, Schema, Decode, Intent, TierError, Breaker);
-all!(BypassReason: Method, Head, Authorization, IdentityHeader, Cookie, NoIdentity, Range, NoStore, Body, Upgrade, Host, Rule, Disabled);
+all!(BypassReason: Method, Head, Authorization, IdentityHeader, Cookie, NoIdentity, Range, NoStore, Body, Upgrade, Host, Rule, ReadToken, Disabled);
 all!(UncacheableReason: Status, SetCookie, Private, NoStore, Authorization, NoCache, NoLifetime, VaryStar, Groups, HiddenVary, TooLarge, Streaming, Incomplete, Validator, Head, Hint, UnresolvedTag, Stamp, Form, StoreError);
 
 /// What became of one request. Each request that is answered has exactly one.

@@ -5,13 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_store::{
-<<<<<<< HEAD
     Announcement, Answer, Capture, Entry, Forgotten, Frame, FrameError, Kept, Key, Lookup, Put, SharedEntry,
-    Size, Store, StoreError, StoreErrorKind, Strength, Tag, Validity,
-=======
-    Announcement, Answer, Capture, Entry, Forgotten, Frame, Kept, Key, Lookup, Put, SharedEntry, Size, Store,
-    StoreError, StoreErrorKind, Strength, Survey, Tag, Validity, Wanted,
->>>>>>> main
+    Size, Store, StoreError, StoreErrorKind, Strength, Survey, Tag, Validity, Wanted,
 };
 use tokio::runtime::Handle;
 use tokio::time::timeout;
