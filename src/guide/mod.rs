@@ -18,6 +18,8 @@
 //! | [`idempotency`] | how does an operation run once, however often it is asked for? (feature `idempotency`) |
 //! | [`configuration`] | which variables of the environment count? |
 //! | [`metrics`] | which metrics are there, and what do they mean? |
+//! | [`runbook`] | what does each alert mean, and what is to be done? |
+//! | [`reasons`] | why was it a miss, why had the cache no part, why was it not kept, and how is each brought about? |
 
 pub mod actions;
 pub mod answers;
@@ -35,4 +37,6 @@ pub mod layers;
 pub mod locks;
 pub mod metrics;
 pub mod presets;
+pub mod reasons;
+pub mod runbook;
 pub mod testing;

@@ -36,6 +36,13 @@ pub(crate) const TESTS: &[Tool] = &[
     },
 ];
 
+/// What checks the alerts.
+pub(crate) const ALERTS: &[Tool] = &[Tool {
+    programs: &["promtool"],
+    package: "prometheus",
+    named_by: None,
+}];
+
 /// What builds the fuzz targets: libFuzzer is written in C++.
 pub(crate) const FUZZ: &[Tool] = &[Tool {
     programs: &["c++"],
