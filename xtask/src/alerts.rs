@@ -13,7 +13,7 @@ const RUNS: [[&str; 3]; 2] = [
 
 pub(crate) fn command(arguments: &[String]) -> Outcome<ExitCode> {
     flag(arguments, "")?;
-    tools::ensure(tools::ALERTS)?;
+    tools::find(tools::ALERTS)?;
     for run in RUNS {
         let mut command = Command::new("promtool");
         command.args(run).current_dir("dashboards");
