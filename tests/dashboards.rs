@@ -69,7 +69,7 @@ fn metric<'a>(series: &str, table: &'a BTreeMap<String, Declared>) -> (&'a str, 
             .strip_suffix(suffix)
             .and_then(|name| table.get_key_value(name));
         if let Some((name, declared)) = found
-            && (declared.kind == Kind::Histogram) == !suffix.is_empty()
+            && (declared.kind == Kind::Histogram) != suffix.is_empty()
         {
             return (name, declared, suffix == "_bucket");
         }
