@@ -9,7 +9,7 @@
 //! | [`actions`] | how does an application say what happened, and leave it to the library what that makes stale? |
 //! | [`guarantees`] | what is promised with several instances, whatever fails, and which test holds it? |
 //! | [`freshness`] | how long is an entry of use, and what happens at its end? |
-//! | [`answers`] | what do the headers say, and what is to be done about each reason? |
+//! | [`answers`] | what do the headers say? |
 //! | [`functions`] | how are the results of functions kept, and look-ups gathered? |
 //! | [`layers`] | where does the cache go among sessions, CORS, compression, tracing and timeouts? |
 //! | [`locks`] | how does one process at a time do what must not be done twice? |
