@@ -85,6 +85,7 @@ mod larder;
 mod routes;
 mod scope;
 mod sweep;
+mod warming;
 
 pub use config::Config;
 pub use error::{Error, ErrorKind, TimedOut};
@@ -123,6 +124,7 @@ pub use larder_store::{
 pub use routes::RoutesWithLayers;
 pub use scope::{HasLarder, ScopeLayer, Scoped, ScopedFuture};
 pub use sweep::{Sweep, TagPattern};
+pub use warming::{Warmed, Warming};
 
 /// The example of the README, compiled.
 #[cfg(doctest)]
