@@ -200,7 +200,7 @@ fn split(lookup: Result<Lookup, StoreError>, reading: Reading) -> Result<Found, 
 }
 
 /// Why nothing of use was found.
-const fn why(nothing: &Lookup) -> MissReason {
+pub(crate) const fn why(nothing: &Lookup) -> MissReason {
     match nothing {
         Lookup::Forgotten => MissReason::Tag,
         Lookup::Useless(Useless::Epoch) => MissReason::Epoch,

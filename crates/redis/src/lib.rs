@@ -14,12 +14,12 @@
 //! feature `redis`.
 
 mod board;
-mod breaker;
 mod budget;
 mod builder;
 mod feed;
 mod link;
 mod lookup;
+mod metrics;
 mod pending;
 mod protocol;
 mod seal;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_store::{
-    Announcement, Answer, Capture, Entry, Forgotten, Frame, Kept, Key, Lookup, Put, SharedEntry, Size, Store,
-    StoreError, StoreErrorKind, Strength, Survey, Tag, Validity, Wanted,
+    Announcement, Answer, Capture, Entry, Forgotten, Frame, FrameError, Kept, Key, Lookup, Put, SharedEntry,
+    Size, Store, StoreError, StoreErrorKind, Strength, Survey, Tag, Validity, Wanted,
 };
 use tokio::runtime::Handle;
 use tokio::time::timeout;
@@ -15,11 +15,12 @@ use crate::builder::{Builder, ConnectError};
 use crate::feed::{Coherence, Feed};
 use crate::link::Link;
 use crate::lookup::{self, Shelves};
+use crate::metrics::{self, Operation};
 use crate::pending::Invalidation;
 use crate::protocol::{IntentId, RecordId, Verdict};
 use crate::seal::{Seal, Seen};
 use crate::server::{Scope, random};
-use crate::writes::{Write, Writes, count};
+use crate::writes::{Write, Writes};
 
 /// Keeps entries on a Redis (6 or later) or Valkey server, shared by all instances of a service, and their bodies in this
 /// process's memory.
@@ -129,13 +130,17 @@ impl RedisStore {
         let time_to_live = time_to_live(&entry, inner.longest);
         let records = seal.records.clone();
         let entry = SharedEntry::new(entry.with_stamps(seal));
-        let frame = frame.ok().filter(|frame| frame.len() <= inner.largest);
-        let Some(frame) = frame else {
-            count(&entry, Kept::RejectedSize);
-            return Put {
-                entry,
-                kept: Kept::RejectedSize,
-            };
+        let frame = match frame {
+            Ok(frame) if frame.len() <= inner.largest => Ok(frame),
+            Err(FrameError::Unencodable) => Err(Kept::RejectedForm),
+            _ => Err(Kept::RejectedSize),
+        };
+        let frame = match frame {
+            Ok(frame) => frame,
+            Err(kept) => {
+                metrics::put(&entry, kept);
+                return Put { entry, kept };
+            }
         };
         inner
             .shelves
@@ -215,7 +220,7 @@ impl Store for RedisStore {
                 .as_ref()
                 .map(|board| board.note(link.names.of(&records)));
             let capturing = live.server.capture(&link.names, &records, time_to_live);
-            let captured = link.within(&live, capturing).await?;
+            let captured = link.within(&live, Operation::Capture, capturing).await?;
             let stamp = captured.stamp;
             let noted = noted.filter(|_| captured.is_valid);
             let seen = Seen {
@@ -255,7 +260,7 @@ impl Store for RedisStore {
             match adopted {
                 Ok(seen) => Self::take_in(&inner, key, entry, seen),
                 Err(kept) => {
-                    count(&entry, kept);
+                    metrics::put(&entry, kept);
                     Put {
                         entry: SharedEntry::new(entry),
                         kept,
@@ -334,7 +339,7 @@ async fn adopt<'a>(
     let link = &inner.link;
     let live = link.live().map_err(|_| Kept::Error)?;
     let adopting = live.server.adopt(&link.names, records, time_to_live, seen.stamp);
-    match link.within(&live, adopting).await {
+    match link.within(&live, Operation::Adopt, adopting).await {
         Ok(Verdict::Valid) => Ok(seen),
         Ok(_) if cfg!(larder_mutant = "redis_joins_by_key") => Ok(seen),
         Ok(_) => Err(Kept::RejectedStamp),

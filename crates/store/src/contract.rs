@@ -319,6 +319,8 @@ pub enum Kept {
     RejectedStamp,
     /// It is larger than what the store may give to one entry.
     RejectedSize,
+    /// It is a value of this process that cannot be written as bytes, which the store needs.
+    RejectedForm,
     /// The store failed.
     Error,
 }
@@ -331,6 +333,7 @@ impl Kept {
             Self::Stored => "stored",
             Self::RejectedStamp => "rejected_stamp",
             Self::RejectedSize => "rejected_size",
+            Self::RejectedForm => "rejected_form",
             Self::Error => "error",
         }
     }
