@@ -31,7 +31,7 @@ pub(super) struct Trip<'a, T> {
     /// Why the value is made.
     pub(super) reason: MissReason,
     /// What was found and is past its use: it may stand in.
-    before: Option<HeldValue>,
+    pub(super) before: Option<HeldValue>,
 }
 
 /// How a wait for another's value ended.
@@ -49,6 +49,8 @@ pub(super) struct Making<A, G, F> {
     pub(super) args: A,
     pub(super) tags: G,
     pub(super) fill: F,
+    /// Whether the work goes on without its caller, once it has begun.
+    pub(super) outlives: bool,
 }
 
 impl<'a, T: Any + Clone + Send + Sync> Trip<'a, T> {
@@ -78,7 +80,12 @@ impl<'a, T: Any + Clone + Send + Sync> Trip<'a, T> {
         F: FnOnce(A) -> W,
         W: Work<T, E>,
     {
-        let Making { args, tags, fill } = making;
+        let Making {
+            args,
+            tags,
+            fill,
+            outlives,
+        } = making;
         let mut tags = Some(tags);
         let until = Instant::now() + self.values.policy.wait.min(LONGEST);
         for _ in 0..JOINS {
@@ -137,6 +144,9 @@ impl<'a, T: Any + Clone + Send + Sync> Trip<'a, T> {
             };
             if let Some(soft) = self.soft::<W, E>().await {
                 return self.make_softly(|| fill(args), leader, capture, soft).await;
+            }
+            if outlives {
+                return self.make_to_its_end(|| fill(args), leader, capture).await;
             }
             return self.make(fill(args), leader, Some(capture)).await;
         }

@@ -174,7 +174,13 @@ where
             key: self.key,
         };
         let tags = |_: &A| tags();
-        place.answer(Making { args, tags, fill }).await
+        let making = Making {
+            args,
+            tags,
+            fill,
+            outlives: false,
+        };
+        place.answer(making).await
     }
 }
 
@@ -200,7 +206,13 @@ impl<'a, T: Any + Clone + Send + Sync> Slot<'a, T> {
         Fut: Future<Output = Result<T, E>>,
     {
         let fill = |args| Here::new(fill(args));
-        self.place().answer(Making { args, tags, fill }).await
+        let making = Making {
+            args,
+            tags,
+            fill,
+            outlives: false,
+        };
+        self.place().answer(making).await
     }
 
     /// [`get_or_refresh`](Slot::get_or_refresh) for a call with arguments.
@@ -217,7 +229,37 @@ impl<'a, T: Any + Clone + Send + Sync> Slot<'a, T> {
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
         let fill = |args| Anywhere::new(fill(args));
-        self.place().answer(Making { args, tags, fill }).await
+        let making = Making {
+            args,
+            tags,
+            fill,
+            outlives: false,
+        };
+        self.place().answer(making).await
+    }
+
+    /// The same for work that cannot be stopped once it has begun: when this call is dropped, the work goes on in the
+    /// background, and its value is kept, and is theirs who wait.
+    #[inline]
+    pub async fn outlive_from<A, E, F, Fut>(
+        self,
+        args: A,
+        tags: impl FnOnce(&A) -> Vec<Tag>,
+        fill: F,
+    ) -> Result<T, E>
+    where
+        E: Send + 'static,
+        F: FnOnce(A) -> Fut,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        let fill = |args| Anywhere::new(fill(args));
+        let making = Making {
+            args,
+            tags,
+            fill,
+            outlives: true,
+        };
+        self.place().answer(making).await
     }
 
     fn place(self) -> Place<'a, T> {

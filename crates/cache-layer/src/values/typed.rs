@@ -158,7 +158,7 @@ impl<T: Any + Send + Sync> Values<T> {
 
     /// Keeps a value that was made after `capture`, if it is to be kept; `tags` are those known before.
     pub(super) async fn keep(&self, core: &Core, made: Made<T>) -> Keeping {
-        let hints = self.hints_of(&made.value);
+        let hints = self.hints_of(&made.value).settled(&core.ttls);
         let policy = &*self.policy;
         let mut tags = made.tags;
         let own = !hints.tags.is_empty();

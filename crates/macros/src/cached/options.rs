@@ -21,6 +21,8 @@ pub(super) struct Options {
     pub(super) cache_none: Option<TokenStream>,
     pub(super) cache_err: Option<TokenStream>,
     pub(super) timeout: Option<TokenStream>,
+    /// Whether the body blocks.
+    pub(super) blocking: bool,
     /// Where an option stands that lets the function run in the background.
     pub(super) background: Option<Span>,
     pub(super) stale_if_error: Option<Span>,
@@ -38,7 +40,7 @@ pub(super) enum Codec {
 }
 
 const KNOWN: &str = "key, skip, tags, name, ttl, jitter, stale_while_revalidate, stale_if_error, early_refresh, cache_none, \
-                     cache_err, soft_timeout, timeout, wait, background_timeout, codec, weigh, version, larder";
+                     cache_err, soft_timeout, timeout, wait, background_timeout, blocking, codec, weigh, version, larder";
 
 impl Parse for Options {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
@@ -63,6 +65,10 @@ impl Parse for Options {
 impl Options {
     fn option(&mut self, name: &Ident, input: ParseStream<'_>) -> Result<()> {
         let word = name.to_string();
+        if word == "blocking" {
+            self.blocking = true;
+            return Ok(());
+        }
         if word == "skip" {
             let names;
             parenthesized!(names in input);
@@ -95,8 +101,8 @@ impl Options {
             "larder" => self.larder = Some(input.parse()?),
             "weigh" => self.weigh = Some(input.parse()?),
             "codec" => self.codec = codec(&input.parse()?)?,
-            "cache_none" => self.cache_none = Some(length(&input.parse()?)?),
-            "cache_err" => self.cache_err = Some(length(&input.parse()?)?),
+            "cache_none" => self.cache_none = Some(lifetime(&input.parse()?)?),
+            "cache_err" => self.cache_err = Some(lifetime(&input.parse()?)?),
             "timeout" => self.timeout = Some(length(&input.parse()?)?),
             _ => self.setter(name, &word, input)?,
         }
