@@ -17,4 +17,7 @@ mod invalidates;
 mod many;
 #[path = "functions/outside.rs"]
 mod outside;
+#[cfg(feature = "redis")]
+#[path = "functions/redis.rs"]
+mod redis;
 mod support;

@@ -20,6 +20,7 @@ mod builder;
 mod feed;
 mod link;
 mod lookup;
+mod lookup_many;
 mod pending;
 mod protocol;
 mod seal;

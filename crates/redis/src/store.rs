@@ -15,6 +15,7 @@ use crate::builder::{Builder, ConnectError};
 use crate::feed::{Coherence, Feed};
 use crate::link::Link;
 use crate::lookup::{self, Shelves};
+use crate::lookup_many::lookup_many;
 use crate::pending::Invalidation;
 use crate::protocol::{IntentId, RecordId, Verdict};
 use crate::seal::{Seal, Seen};
@@ -194,6 +195,35 @@ impl Store for RedisStore {
             self.0.feed.begin(&link, bound);
         }
         Answer::Later(Box::pin(lookup::lookup(link, shelves, Key::from(key))))
+    }
+
+    fn lookup_many(&self, keys: &[Key]) -> Answer<Vec<Result<Lookup, StoreError>>> {
+        let (link, shelves) = (Arc::clone(&self.0.link), Arc::clone(&self.0.shelves));
+        let Some(bound) = self.0.coherence.bound() else {
+            return Answer::Later(Box::pin(lookup_many(link, shelves, keys.to_vec())));
+        };
+        let proved = |key: &Key| lookup::proved(&link, &shelves, key.as_bytes(), bound);
+        let mut all: Vec<_> = keys.iter().map(proved).collect();
+        let pairs = keys.iter().zip(&all);
+        let asked: Vec<Key> = pairs
+            .filter(|(_, found)| found.is_none())
+            .map(|(key, _)| key.clone())
+            .collect();
+        if asked.is_empty() {
+            let found = all.into_iter().flatten().map(|entry| Ok(Lookup::Found(entry)));
+            return Answer::Ready(found.collect());
+        }
+        self.0.feed.begin(&link, bound);
+        Answer::Later(Box::pin(async move {
+            let mut asked = lookup_many(link, shelves, asked).await.into_iter();
+            let absent = || Ok(Lookup::Absent);
+            let all = all.iter_mut().map(Option::take);
+            all.map(|proved| match proved {
+                Some(entry) => Ok(Lookup::Found(entry)),
+                None => asked.next().unwrap_or_else(absent),
+            })
+            .collect()
+        }))
     }
 
     fn capture(&self, tags: &[Tag]) -> Answer<Result<Capture, StoreError>> {

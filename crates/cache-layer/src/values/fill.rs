@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::typed::{HeldValue, Keeping, Made, Values};
 use super::work::Work;
-use crate::cached::Held;
+use crate::cached::{Held, Tier};
 use crate::engine::{Core, Engine, Failure, Flight, FlightKey};
 use crate::flow::{Decision, JOINS, LONGEST, decide};
 use crate::freshness::{Load, may_stand_in};
@@ -117,12 +117,7 @@ impl<'a, T: Any + Clone + Send + Sync> Trip<'a, T> {
                 }
                 Decision::Fill(reason, before) => (self.reason, self.before) = (reason, before),
             }
-            let capture = match self.reason {
-                MissReason::TierError => None,
-                _ => self.capture().await,
-            };
-            let Some(capture) = capture else {
-                self.reason = MissReason::TierError;
+            let Some(capture) = self.capture_unless_failed().await else {
                 // Beyond the wait it goes on: it must not fail because the cache did.
                 let _permit = timeout_at(until, self.core().unaided.acquire()).await;
                 return self.make(fill(args), None, None).await;
@@ -142,17 +137,32 @@ impl<'a, T: Any + Clone + Send + Sync> Trip<'a, T> {
                     }
                 }
             };
-            if let Some(soft) = self.soft::<W, E>().await {
-                return self.make_softly(|| fill(args), leader, capture, soft).await;
-            }
-            if outlives {
-                return self.make_to_its_end(|| fill(args), leader, capture).await;
-            }
-            return self.make(fill(args), leader, Some(capture)).await;
+            return self.make_as_told(|| fill(args), leader, capture, outlives).await;
         }
         // Each value that it waited for was overtaken by an invalidation, or could not be made.
         let capture = self.capture().await;
         self.make(fill(args), None, capture).await
+    }
+
+    /// Makes the value, in the way that the policy and the call say.
+    async fn make_as_told<E, F, W>(
+        self,
+        fill: F,
+        leader: Lead,
+        capture: Capture,
+        outlives: bool,
+    ) -> Result<T, E>
+    where
+        F: FnOnce() -> W,
+        W: Work<T, E>,
+    {
+        if let Some(soft) = self.soft::<W, E>().await {
+            return self.make_softly(fill, leader, capture, soft).await;
+        }
+        if outlives {
+            return self.make_to_its_end(fill, leader, capture).await;
+        }
+        self.make(fill(), leader, Some(capture)).await
     }
 
     /// Looks the value up, and decides.
@@ -168,6 +178,18 @@ impl<'a, T: Any + Clone + Send + Sync> Trip<'a, T> {
     pub(super) async fn capture(&self) -> Option<Capture> {
         let core = self.core();
         core.ask(core.store.capture(&self.tags)).await.ok()
+    }
+
+    /// The same, where the store is of help.
+    async fn capture_unless_failed(&mut self) -> Option<Capture> {
+        if self.reason.is_failure() {
+            return None;
+        }
+        let capture = self.capture().await;
+        if capture.is_none() {
+            self.reason = MissReason::TierError;
+        }
+        capture
     }
 
     /// Those of the policy, and `own`, which follow from the arguments.
@@ -200,7 +222,7 @@ impl<'a, T: Any + Clone + Send + Sync> Trip<'a, T> {
     pub(super) async fn stands_in(&self) -> Option<&HeldValue> {
         let core = self.core();
         let entry = self.before.as_ref()?;
-        let known = core.is_known(&entry.0).await;
+        let known = core.is_known(&entry.entry).await;
         (known && may_stand_in(entry.lifetime(), core.clock.now(), Duration::ZERO)).then_some(entry)
     }
 
@@ -276,7 +298,11 @@ impl<'a, T: Any + Clone + Send + Sync> Trip<'a, T> {
         if !valid {
             return None;
         }
-        self.values.serve(&HeldValue(entry), Outcome::Coalesced)
+        let made = HeldValue {
+            entry,
+            tier: Tier::Memory,
+        };
+        self.values.serve(&made, Outcome::Coalesced)
     }
 
     /// Makes the value here. `leader` frees those who wait, however this ends.
