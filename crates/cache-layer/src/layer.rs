@@ -12,6 +12,7 @@ use crate::built::Built;
 use crate::engine::Engine;
 use crate::identity::{Identify, PerIdentity, Scope, Shared};
 use crate::key;
+use crate::one_fill::OneFill;
 use crate::policy::{ClientCaching, Policy, RequestView, UnkeyedHeaders};
 use crate::query::QueryKey;
 use crate::service::Cache;
@@ -292,6 +293,11 @@ impl<Sc: Scope> CacheLayer<Sc> {
     /// How long a request waits for another's handler before its own runs. The default is 5 s.
     pub fn wait(self, limit: Duration) -> Self {
         self.with(|policy| policy.wait = limit)
+    }
+
+    /// Among whom there is one fill for a key at a time: see [`OneFill`]. The default is [`OneFill::Automatic`].
+    pub fn one_fill(self, among: OneFill) -> Self {
+        self.with(|policy| policy.one_fill = among)
     }
 
     /// How long a background fill may take before it is stopped. The default is 30 s.

@@ -70,6 +70,7 @@ use proc_macro::TokenStream;
 /// | `soft_timeout` | a length | none | how long a call waits when it has a stale result to fall back on |
 /// | `timeout` | a length | none | how long the function may take; then it is an error made of `larder::TimedOut` |
 /// | `wait` | a length | `"5s"` | how long a call waits for another's result before it makes its own |
+/// | `one_fill` | `"in_process"`, `"everywhere"`, `"automatic"` | `"automatic"` | among whom there is one run for a key at a time, where the store is one of several processes: `larder::OneFill` |
 /// | `background_timeout` | a length | `"30s"` | how long it may take in the background |
 /// | `blocking` | nothing | off | the body blocks, and has no `.await`: it runs on a thread that may block |
 /// | `codec` | `"json"`, `"postcard"`, `"in_process"` | `"json"` | what a result is for a store outside the process |

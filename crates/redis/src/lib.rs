@@ -17,6 +17,7 @@ mod board;
 mod breaker;
 mod budget;
 mod builder;
+mod ear;
 mod feed;
 mod link;
 mod lookup;
@@ -26,6 +27,7 @@ mod protocol;
 mod seal;
 mod server;
 mod store;
+mod turns;
 mod writes;
 
 pub use builder::{Builder, ConnectError};

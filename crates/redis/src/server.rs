@@ -324,9 +324,64 @@ impl Server {
             .map_err(failed)
     }
 
+    /// Takes the turn to make what is called `id`; else answers for how long another has it.
+    pub(crate) async fn take_turn(
+        &self,
+        names: &Names,
+        id: u128,
+        token: [u8; 16],
+        lasts: Duration,
+    ) -> Result<Option<Duration>, StoreError> {
+        let mut call = self.scripts.take_turn.prepare_invoke();
+        call.key(names.turn(id)).arg(&token[..]).arg(millis(lasts));
+        let left: i64 = call
+            .invoke_async(&mut self.connection.clone())
+            .await
+            .map_err(failed)?;
+        Ok(u64::try_from(left).ok().map(Duration::from_millis))
+    }
+
+    /// Has the turn last for so long from now, if it is still that of `token`.
+    pub(crate) async fn renew_turn(
+        &self,
+        names: &Names,
+        id: u128,
+        token: [u8; 16],
+        lasts: Duration,
+    ) -> Result<(), StoreError> {
+        let mut call = self.scripts.renew_turn.prepare_invoke();
+        call.key(names.turn(id)).arg(&token[..]).arg(millis(lasts));
+        call.invoke_async(&mut self.connection.clone())
+            .await
+            .map_err(failed)
+    }
+
+    /// Ends the turn, if it is still that of `token`, and tells those who wait.
+    pub(crate) async fn end_turn(
+        &self,
+        names: &Names,
+        id: u128,
+        token: [u8; 16],
+        message: [u8; 17],
+    ) -> Result<(), StoreError> {
+        let mut call = self.scripts.end_turn.prepare_invoke();
+        call.key(names.turn(id)).arg(&token[..]);
+        call.arg(names.turns()).arg(&message[..]);
+        call.invoke_async(&mut self.connection.clone())
+            .await
+            .map_err(failed)
+    }
+
     /// Has the server learn the scripts, so that their first calls need no detour.
     pub(crate) async fn teach(&self) -> Result<(), StoreError> {
-        for script in [&self.scripts.capture, &self.scripts.forget] {
+        let Scripts {
+            capture,
+            forget,
+            take_turn,
+            renew_turn,
+            end_turn,
+        } = &self.scripts;
+        for script in [capture, forget, take_turn, renew_turn, end_turn] {
             self.load(script).await?;
         }
         Ok(())

@@ -1,15 +1,16 @@
 //! The store.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use larder_store::{
     Announcement, Answer, Capture, Entry, Forgotten, Frame, Kept, Key, Lookup, Put, SharedEntry, Size, Store,
-    StoreError, StoreErrorKind, Strength, Tag, Validity,
+    StoreError, StoreErrorKind, Strength, Tag, Turn, Validity,
 };
 use tokio::runtime::Handle;
 use tokio::time::timeout;
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::builder::{Builder, ConnectError};
 use crate::feed::{Coherence, Feed};
@@ -20,6 +21,7 @@ use crate::pending::Invalidation;
 use crate::protocol::{IntentId, RecordId, Verdict};
 use crate::seal::{Seal, Seen};
 use crate::server::{Scope, random};
+use crate::turns::{TurnId, Turns};
 use crate::writes::{Write, Writes, count};
 
 /// Keeps entries on a Redis (6 or later) or Valkey server, shared by all instances of a service, and their bodies in this
@@ -52,6 +54,7 @@ struct Inner {
     largest: usize,
     coherence: Coherence,
     feed: Arc<Feed>,
+    turns: Arc<Turns>,
 }
 
 impl Builder {
@@ -60,8 +63,10 @@ impl Builder {
     /// # Errors
     /// When the URL cannot be read, or asks for what this build does not have.
     pub fn open(self) -> Result<RedisStore, ConnectError> {
+        let link = Arc::new(self.link()?);
         Ok(RedisStore(Arc::new(Inner {
-            link: Arc::new(self.link()?),
+            turns: Turns::new(&link),
+            link,
             shelves: Arc::new(Shelves::new(self.memory, self.clock)),
             writes: Writes::new(self.budget.writing.max(2 * self.largest)),
             longest: self.longest,
@@ -146,6 +151,7 @@ impl RedisStore {
             entry: SharedEntry::clone(&entry),
             frame,
             time_to_live,
+            turn: seen.turn(),
         };
         inner.writes.begin(&inner.link, write);
         Put {
@@ -244,8 +250,27 @@ impl Store for RedisStore {
                 stamp,
                 records,
                 noted,
+                turn: Mutex::default(),
             };
             Ok(Capture::new(captured.fingerprint, seen))
+        }))
+    }
+
+    fn turn(&self, key: &[u8], capture: &Capture) -> Answer<Result<Turn, StoreError>> {
+        // The capture of another store tells nothing here.
+        if capture.stamps::<Seen>().is_none() {
+            return Answer::Ready(Ok(Turn::Own(None)));
+        }
+        let (turns, link) = (Arc::clone(&self.0.turns), Arc::clone(&self.0.link));
+        let mut name = key.to_vec();
+        name.extend_from_slice(&capture.fingerprint().to_be_bytes());
+        let (id, capture) = (TurnId(xxh3_128(&name)), capture.clone());
+        Answer::Later(Box::pin(async move {
+            let (turn, held) = turns.take(link, id).await?;
+            if let Some(seen) = capture.stamps::<Seen>() {
+                seen.has(held);
+            }
+            Ok(turn)
         }))
     }
 
@@ -357,6 +382,7 @@ async fn late(inner: &Inner, records: &[RecordId], time_to_live: Duration) -> Op
         stamp,
         records: records.into(),
         noted: None,
+        turn: Mutex::default(),
     })
 }
 

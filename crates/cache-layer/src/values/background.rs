@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use larder_store::{Capture, Role};
+use larder_store::{Capture, Role, TurnEnd};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -18,6 +18,7 @@ use crate::cached::Held;
 use crate::engine::{Failure, Flight};
 use crate::flow::{Decision, LONGEST};
 use crate::freshness::Load;
+use crate::lead;
 use crate::metrics::rare;
 use crate::status::Outcome;
 
@@ -114,13 +115,20 @@ impl<T: Any + Clone + Send + Sync> Trip<'_, T> {
         let Role::Leader(leader) = self.join(&capture) else {
             return;
         };
+        let leader = lead::Lead::new(leader);
         // An earlier fill may have replaced it already.
         if let Decision::Hit(entry) = self.look().await
             && entry.lifetime() != served.lifetime()
         {
-            leader.land(Flight::Kept);
+            leader.land(Flight::Kept, TurnEnd::Made);
             return;
         }
+        let leader = if self.values.policy.fills_once_everywhere() {
+            leader.take_at_once(core, &self.key, &capture).await
+        } else {
+            Some(leader)
+        };
+        let Some(leader) = leader else { return };
         if let Some(work) = fill().detach(self.then(Some(leader), capture, Some(trigger)), None) {
             core.tasks.spawn(permit, self.limited(trigger, work));
         }
@@ -140,6 +148,7 @@ impl<T: Any + Clone + Send + Sync> Trip<'_, T> {
                 let ended = core.clock.now();
                 let word = if value.is_some() { "ok" } else { "error" };
                 let name = &*values.policy.name;
+                values.policy.pace.took(ended.since(began));
                 let mode = trigger.map_or("foreground", |_| "background");
                 rare::load(name, mode, word, ended.since(began));
                 if let Some(trigger) = trigger {
@@ -160,7 +169,9 @@ impl<T: Any + Clone + Send + Sync> Trip<'_, T> {
                     None => {
                         match leader {
                             // Those who wait have what this call has, which may stand in.
-                            Some(leader) if stands_in => leader.land(Flight::Failed(Failure::Unreachable)),
+                            Some(leader) if stands_in => {
+                                leader.land(Flight::Failed(Failure::Unreachable), TurnEnd::Unshared);
+                            }
                             Some(leader) => leader.release(),
                             None => {}
                         }

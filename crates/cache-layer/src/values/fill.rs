@@ -2,11 +2,10 @@
 
 use std::any::Any;
 use std::future::Future;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_store::{Capture, Key, Landing, Leader, Role, Tag, Validity};
+use larder_store::{Capture, Key, Landing, Role, Tag, TurnEnd, Validity};
 use tokio::time::{Instant, timeout_at};
 
 use super::typed::{HeldValue, Keeping, Made, Values};
@@ -15,10 +14,11 @@ use crate::cached::{Held, Tier};
 use crate::engine::{Core, Engine, Failure, Flight, FlightKey};
 use crate::flow::{Decision, JOINS, LONGEST, decide};
 use crate::freshness::{Load, may_stand_in};
+use crate::lead::{self, Taken, end_of};
 use crate::metrics::rare;
 use crate::status::{MissReason, Outcome};
 
-pub(super) type Lead = Option<Leader<FlightKey, Flight>>;
+pub(super) type Lead = Option<lead::Lead>;
 
 /// One call on its way.
 pub(super) struct Trip<'a, T> {
@@ -122,20 +122,20 @@ impl<'a, T: Any + Clone + Send + Sync> Trip<'a, T> {
                 let _permit = timeout_at(until, self.core().unaided.acquire()).await;
                 return self.make(fill(args), None, None).await;
             };
-            let leader = match self.join(&capture) {
-                Role::Leader(leader) => match self.take_lead(leader).await {
-                    ControlFlow::Break(value) => return Ok(value),
-                    ControlFlow::Continue(leader) => Some(leader),
-                },
-                Role::Waiter(waiter) => {
-                    let soft = self.soft::<W, E>().await;
-                    let limit = soft.map_or(until, |soft| until.min(Instant::now() + soft));
-                    match self.wait(waiter, limit, soft.is_some(), &capture).await {
-                        Waited::Value(value) => return Ok(value),
-                        Waited::Again => continue,
-                        Waited::Alone(leader) => leader,
-                    }
-                }
+            let soft = self.soft::<W, E>().await;
+            let limit = soft.map_or(until, |soft| until.min(Instant::now() + soft));
+            let waited = match self.join(&capture) {
+                Role::Leader(leader) => Waited::Alone(Some(lead::Lead::new(leader))),
+                Role::Waiter(waiter) => self.wait(waiter, limit, soft.is_some(), &capture).await,
+            };
+            let waited = match waited {
+                Waited::Alone(Some(leader)) => self.take_lead(leader, &capture, limit).await,
+                waited => waited,
+            };
+            let leader = match waited {
+                Waited::Value(value) => return Ok(value),
+                Waited::Again => continue,
+                Waited::Alone(leader) => leader,
             };
             return self.make_as_told(|| fill(args), leader, capture, outlives).await;
         }
@@ -204,18 +204,36 @@ impl<'a, T: Any + Clone + Send + Sync> Trip<'a, T> {
             .join((self.key.clone(), capture.fingerprint()))
     }
 
-    /// Takes the lead, unless an earlier flight ended between the look-up and the joining: then its value is there.
-    async fn take_lead(
-        &self,
-        leader: Leader<FlightKey, Flight>,
-    ) -> ControlFlow<T, Leader<FlightKey, Flight>> {
+    /// Takes the lead, here and among processes, unless another's value is there by now: an earlier flight may have ended
+    /// between the look-up and the joining.
+    async fn take_lead(&self, leader: lead::Lead, capture: &Capture, until: Instant) -> Waited<T> {
+        let taken = if self.values.policy.fills_once_everywhere() {
+            leader
+                .take(self.core(), self.name(), &self.key, capture, until)
+                .await
+        } else {
+            Taken::Own(leader)
+        };
+        let (leader, waited) = match taken {
+            Taken::Own(leader) => (leader, false),
+            Taken::There(leader) => (leader, true),
+            Taken::Unshared(leader) => {
+                leader.release();
+                return Waited::Alone(None);
+            }
+        };
         if let Decision::Hit(entry) | Decision::HitAndRefresh(entry) = self.look().await
             && let Some(value) = self.values.hit(&entry)
         {
-            leader.land(Flight::Kept);
-            return ControlFlow::Break(value);
+            leader.land(Flight::Kept, TurnEnd::Made);
+            return Waited::Value(value);
         }
-        ControlFlow::Continue(leader)
+        if waited {
+            // What was made was overtaken by an invalidation.
+            leader.land(Flight::Kept, TurnEnd::Left);
+            return Waited::Again;
+        }
+        Waited::Alone(Some(leader))
     }
 
     /// Whether what was found before may be served in the place of a new value.
@@ -256,7 +274,7 @@ impl<'a, T: Any + Clone + Send + Sync> Trip<'a, T> {
                     None => Waited::Again,
                 };
             }
-            Ok(Landing::Leads(leader)) => ("leader_failed", Waited::Alone(Some(leader))),
+            Ok(Landing::Leads(leader)) => ("leader_failed", Waited::Alone(Some(lead::Lead::new(leader)))),
             Ok(Landing::Released) => ("released", Waited::Alone(None)),
             Err(_) => ("timeout", Waited::Alone(None)),
         };
@@ -327,6 +345,7 @@ impl<'a, T: Any + Clone + Send + Sync> Trip<'a, T> {
             ended: core.clock.now(),
         };
         let word = if result.is_ok() { "ok" } else { "error" };
+        policy.pace.took(load.ended.since(began));
         rare::load(&policy.name, "foreground", word, load.ended.since(began));
         match result {
             Ok(value) => {
@@ -351,7 +370,7 @@ impl<'a, T: Any + Clone + Send + Sync> Trip<'a, T> {
                     && let Some(value) = self.stale(Outcome::StaleError, "error")
                 {
                     if let Some(leader) = leader {
-                        leader.land(Flight::Failed(Failure::Unreachable));
+                        leader.land(Flight::Failed(Failure::Unreachable), TurnEnd::Unshared);
                     }
                     return Ok(value);
                 }
@@ -369,8 +388,8 @@ impl<'a, T: Any + Clone + Send + Sync> Trip<'a, T> {
 pub(super) fn land(leader: Lead, kept: Keeping) {
     let Some(leader) = leader else { return };
     match kept {
-        Keeping::Judged(entry, _) => leader.land(Flight::Value(entry)),
-        Keeping::Not(Some(entry)) => leader.land(Flight::Unkept(entry)),
+        Keeping::Judged(entry, kept) => leader.land(Flight::Value(entry), end_of(kept)),
+        Keeping::Not(Some(entry)) => leader.land(Flight::Unkept(entry), TurnEnd::Unshared),
         Keeping::Not(None) => leader.release(),
     }
 }

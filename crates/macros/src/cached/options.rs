@@ -40,7 +40,7 @@ pub(super) enum Codec {
 }
 
 const KNOWN: &str = "key, skip, tags, name, ttl, jitter, stale_while_revalidate, stale_if_error, early_refresh, cache_none, \
-                     cache_err, soft_timeout, timeout, wait, background_timeout, blocking, codec, weigh, version, larder";
+                     cache_err, soft_timeout, timeout, wait, one_fill, background_timeout, blocking, codec, weigh, version, larder";
 
 impl Parse for Options {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
@@ -118,6 +118,7 @@ impl Options {
                 number.base10_parse::<u32>()?;
                 quote::quote!(#number)
             }
+            "one_fill" => one_fill(&input.parse()?)?,
             _ => number(word, &input.parse()?)?,
         };
         match word {
@@ -187,6 +188,21 @@ fn codec(text: &LitStr) -> Result<Codec> {
             Err(syn::Error::new(text.span(), message))
         }
     }
+}
+
+/// Among whom there is one run.
+fn one_fill(text: &LitStr) -> Result<TokenStream> {
+    let among = match text.value().as_str() {
+        "in_process" => quote::quote!(InProcess),
+        "everywhere" => quote::quote!(Everywhere),
+        "automatic" => quote::quote!(Automatic),
+        other => {
+            let message =
+                format!("`one_fill` is \"in_process\", \"everywhere\" or \"automatic\", and not {other:?}");
+            return Err(syn::Error::new(text.span(), message));
+        }
+    };
+    Ok(quote::quote!(::larder::OneFill::#among))
 }
 
 /// A number within the bounds of its option.

@@ -53,6 +53,9 @@ async fn no_background(larder: &Larder) -> u64 { 1 }
 #[cached(cache_err = "1s", stale_if_error = "1m")]
 async fn both(larder: &Larder) -> Result<u64, String> { Ok(1) }
 
+#[cached(one_fill = "yes")]
+async fn one_fill(larder: &Larder) -> u64 { 1 }
+
 #[cached(tags = [""])]
 async fn nameless_tag(larder: &Larder) -> u64 { 1 }
 
