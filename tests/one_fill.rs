@@ -176,7 +176,7 @@ async fn functions_wait_for_a_run_that_outlasts_its_lease() {
     let server = RedisServer::start();
     let (larders, gate) = (instances::<4>(&server).await, Gate::closed());
     let mut calls = calls(&server, &larders, &values(OneFill::Automatic), &gate).await;
-    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    tokio::time::sleep(Duration::from_millis(4_500)).await;
     assert_eq!(gate.runs(), 1);
     gate.opens();
     while let Some(value) = soon(calls.join_next()).await {

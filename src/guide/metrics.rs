@@ -14,7 +14,7 @@
 //! | `larder_cache_miss_total` | `cache`, `reason` | runs of handlers to fill an entry, by [reason](super::answers#why-there-was-no-entry-missreason); background fills are not counted here |
 //! | `larder_cache_bypass_total` | `cache`, `reason` | requests without the cache, by [reason](super::answers#why-the-cache-had-no-part-bypassreason) |
 //! | `larder_cache_uncacheable_total` | `cache`, `reason` | answers that were not kept, by [reason](super::answers#why-an-answer-was-not-kept-uncacheablereason) |
-//! | `larder_cache_refresh_total` | `cache`, `trigger`: `swr`, `early`, `soft_timeout`; `result`: `ok`, `error`, `timeout`, `refused` | background fills that ended, and those not begun (too many, shut down, or the store failed) |
+//! | `larder_cache_refresh_total` | `cache`, `trigger`: `swr`, `early`, `soft_timeout`, `outlived`; `result`: `ok`, `error`, `timeout`, `refused` | background fills that ended, and those not begun (too many, shut down, or the store failed) |
 //! | `larder_cache_store_total` | `cache`, `tier`, `result`: `stored`, `rejected_stamp`, `rejected_size`, `error` | responses given to the store |
 //! | `larder_cache_fill_race_total` | `cache` | those of them that an invalidation overtook |
 //! | `larder_cache_evictions_total` | `cache`, `cause`: `size` | entries that left for want of room |
@@ -23,6 +23,7 @@
 //! | `larder_cache_conditional_total` | `cache`, `result`: `not_modified`, `modified` | requests with conditions that were answered from an entry |
 //! | `larder_backend_errors_total` | `backend`, `kind`: `timeout`, `io`, `protocol`, `readonly`, `loading`, `oom`, `unavailable` | failures of the store |
 //! | `larder_backend_breaker_transitions_total` | `backend`, `to`: `closed`, `half_open`, `open` | changes of what is below |
+//! | `larder_turns_total` | `backend`, `whose`: `own`, `others` | questions whether another instance fills already, by the answer |
 //! | `larder_invalidation_received_total` | `via`: `push` | messages of the Redis server that records changed |
 //! | `larder_coherence_lapses_total` | `reason`: `disconnect`, `heartbeat` | times from which on the server was not known to tell of changes |
 //! | `larder_invalidations_total` | `kind`: `tag`, `prefix`, `key`, `all`; `source`: `api`, `action`, `http_method`, `replay`; `mode`: `hard`, `soft`; `result`: `ok`, `error`, `unresolved` | invalidations; by identity is `tag`, by URI is `key`; `replay` is a retry of one that failed, and `unresolved` an [action](super::actions) on a route that had no value for a placeholder |
@@ -42,7 +43,7 @@
 //! | Name | Labels | Of |
 //! |---|---|---|
 //! | `larder_cache_load_duration_seconds` | `cache`, `mode`: `foreground`, `background`; `result`: `ok`, `error_status`, `error` | how long handlers took |
-//! | `larder_cache_coalesced_wait_seconds` | `cache`, `scope`: `local`; `result`: `value`, `leader_failed`, `released`, `timeout` | how long requests waited for another's handler |
+//! | `larder_cache_coalesced_wait_seconds` | `cache`, `scope`: `local`, `cluster`; `result`: `value`, `leader_failed`, `released`, `timeout` | how long requests waited for another's handler, in this process or in another |
 //! | `larder_cache_lookup_duration_seconds` | `cache`, `tier`, `result`: `hit` | how long the look-up of a hit took, for one hit in 64 |
 //! | `larder_cache_hit_age_seconds` | `cache`, `tier` | the age of what was hit, one in 64 |
 //! | `larder_cache_stale_served_age_seconds` | `cache`, `cause`: `swr`, `error`, `soft_timeout` | the age of what was served stale |

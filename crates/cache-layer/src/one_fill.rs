@@ -8,7 +8,7 @@ use std::time::Duration;
 ///
 /// In a process it is always so. Among several that share a store which can tell them of each other, such as Redis, it takes
 /// one round trip more for each fill. Nothing is promised by it but less work: when the process that fills dies, or the
-/// store is away, the others fill after a second at most, or at once.
+/// store is away, the others fill after two seconds at most, or at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum OneFill {

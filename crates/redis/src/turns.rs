@@ -21,7 +21,7 @@ use crate::link::Link;
 use crate::server::random;
 
 /// How long a lease lasts when nobody renews it: so long others wait for a process that died.
-const LEASE: Duration = Duration::from_secs(1);
+const LEASE: Duration = Duration::from_secs(2);
 
 /// The least that is waited before a lease that was held is asked for again.
 const LEAST: Duration = Duration::from_millis(10);
@@ -235,7 +235,7 @@ impl Drop for Held {
 /// Renews the lease for as long as it is held. A renewal that fails is one too few: then another may take the turn too.
 async fn renew(held: Weak<Held>) {
     loop {
-        sleep(LEASE / 3).await;
+        sleep(LEASE / 4).await;
         let Some(held) = held.upgrade() else { return };
         let (link, id, token) = (Arc::clone(&held.link), held.id, held.token);
         drop(held);
