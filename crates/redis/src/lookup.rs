@@ -78,9 +78,9 @@ pub(crate) fn proved(link: &Link, shelves: &Shelves, key: &[u8], bound: Duration
     let entry = shelves.find(key)?;
     let proof = Seal::of(&entry)?.proof.as_ref()?;
     // Two connections, and one server.
-    let same = link
-        .current()
-        .is_none_or(|live| board.is_listening_to(live.server.run()));
+    let same = link.current().map_or(!link.source.needs_confirming(), |live| {
+        board.is_listening_to(live.server.run()) && link.is_confirmed(&live)
+    });
     let proved = same && !link.is_in_debt() && board.proves(proof, Instant::now(), bound);
     (proved && !shelves.is_old(&entry)).then_some(entry)
 }

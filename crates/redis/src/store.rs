@@ -16,6 +16,7 @@ use crate::feed::{Coherence, Feed};
 use crate::link::Link;
 use crate::lookup::{self, Shelves};
 use crate::pending::Invalidation;
+use crate::place::Place;
 use crate::protocol::{IntentId, RecordId, Verdict};
 use crate::seal::{Seal, Seen};
 use crate::server::{Scope, random};
@@ -36,8 +37,8 @@ use crate::writes::{Write, Writes, count};
 /// may evict what it likes: what is lost is a miss. It may be flushed, restarted from a snapshot or fail over: then all is a
 /// miss.
 ///
-/// **Not for** Redis Cluster, whose keys of different slots do not meet in one round trip, and not through a proxy that
-/// changes the server beneath an open connection.
+/// **Where.** One server, the primary that Sentinels name, or a Cluster: see [`Place`]. Not through a proxy that changes the
+/// server beneath an open connection.
 ///
 /// Needs a tokio runtime with its timer. Cheap to clone; clones are one store.
 #[derive(Clone)]
@@ -89,8 +90,7 @@ impl Builder {
 }
 
 impl RedisStore {
-    /// Starts from settings of your own. The URL is `redis://[user:password@]host[:port][/database]` or
-    /// `unix:///path/to/socket`.
+    /// Starts from settings of your own, at a URL or another [`Place`].
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), larder_redis::ConnectError> {
@@ -100,16 +100,16 @@ impl RedisStore {
     /// # drop(store);
     /// # Ok(()) }
     /// ```
-    pub fn builder(url: impl Into<String>) -> Builder {
-        Builder::new(url.into())
+    pub fn builder(place: impl Into<Place>) -> Builder {
+        Builder::new(place.into())
     }
 
-    /// A store at `url` with the settings of a [`builder`](Self::builder), connected.
+    /// A store at a URL or another [`Place`], with the settings of a [`builder`](Self::builder), connected.
     ///
     /// # Errors
     /// As [`Builder::connect`].
-    pub async fn connect(url: impl Into<String>) -> Result<Self, ConnectError> {
-        Self::builder(url).connect().await
+    pub async fn connect(place: impl Into<Place>) -> Result<Self, ConnectError> {
+        Self::builder(place).connect().await
     }
 
     /// Waits until all that was put has reached the server, or failed to: before the process ends, or in a test.

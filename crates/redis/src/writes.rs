@@ -76,7 +76,8 @@ async fn write_out(link: &Arc<Link>, write: &Write) -> Result<Kept, StoreError> 
     let Some(seal) = Seal::of(&write.entry) else {
         return Ok(Kept::RejectedStamp);
     };
-    if !matches!(verdict(link, &live, seal).await?, Verdict::Valid) {
+    // One that was forgotten softly is of use still.
+    if !matches!(verdict(link, &live, seal).await?, Verdict::Valid | Verdict::Soft) {
         return Ok(Kept::RejectedStamp);
     }
     let keeping = live.server.keep(

@@ -283,7 +283,7 @@ fn offset(server: &RedisServer, name: &str) -> Option<u64> {
     line?.trim().parse().ok()
 }
 
-fn follows(replica: &RedisServer) -> Result<(), String> {
+pub(crate) fn follows(replica: &RedisServer) -> Result<(), String> {
     let info = replica.cli(&["INFO", "replication"]);
     if info.contains("master_link_status:up") {
         Ok(())
