@@ -19,9 +19,12 @@ mod budget;
 mod builder;
 mod cluster;
 mod feed;
+#[cfg(all(feature = "compression", any(test, fuzzing)))]
+pub mod fuzzing;
 mod link;
 mod lookup;
 mod nodes;
+mod pack;
 mod pending;
 mod place;
 mod protocol;

@@ -8,6 +8,7 @@ use quick_cache::sync::Cache;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::link::{Link, Live};
+use crate::pack::unpack;
 use crate::protocol::{RecordId, Verdict};
 use crate::seal::{Seal, open};
 
@@ -18,17 +19,20 @@ pub(crate) struct Shelves {
     /// Which records the entry of a key needed last, so that one trip brings both.
     hints: Cache<u64, Arc<[RecordId]>>,
     clock: Clock,
+    /// No entry on the server has more bytes.
+    largest: usize,
 }
 
 /// How many keys have a hint: some 4 MiB.
 const HINTS: usize = 1 << 14;
 
 impl Shelves {
-    pub(crate) fn new(memory: u64, clock: Clock) -> Self {
+    pub(crate) fn new(memory: u64, clock: Clock, largest: usize) -> Self {
         Self {
             memory: (memory > 0).then(|| Shelf::with_capacity(memory)),
             hints: Cache::new(HINTS),
             clock,
+            largest,
         }
     }
 
@@ -138,6 +142,7 @@ async fn fetch(
     let Some(bytes) = bytes else {
         return Ok(Lookup::Absent);
     };
+    let bytes = unpack(bytes, shelves.largest);
     let entry = match open(&bytes, key.as_bytes(), link) {
         Ok(entry) => entry,
         Err(useless) => return Ok(useless.map_or(Lookup::Absent, Lookup::Useless)),

@@ -151,6 +151,9 @@ impl Source {
         limit: Duration,
     ) -> Result<(bool, Instant), StoreError> {
         let asked = Instant::now();
+        if cfg!(larder_mutant = "redis_believes_any_primary") {
+            return Ok((true, asked));
+        }
         let mut same = server.is_who_it_was().await?;
         if let From::Sentinels(sentinels) = &self.kind {
             same &= Some(sentinels.named(limit).await?) == server.at;

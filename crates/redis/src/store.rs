@@ -15,6 +15,7 @@ use crate::builder::{Builder, ConnectError};
 use crate::feed::{Coherence, Feed};
 use crate::link::Link;
 use crate::lookup::{self, Shelves};
+use crate::pack::Packing;
 use crate::pending::Invalidation;
 use crate::place::Place;
 use crate::protocol::{IntentId, RecordId, Verdict};
@@ -50,6 +51,7 @@ struct Inner {
     writes: Writes,
     longest: Duration,
     largest: usize,
+    packing: Packing,
     coherence: Coherence,
     feed: Arc<Feed>,
 }
@@ -62,10 +64,11 @@ impl Builder {
     pub fn open(self) -> Result<RedisStore, ConnectError> {
         Ok(RedisStore(Arc::new(Inner {
             link: Arc::new(self.link()?),
-            shelves: Arc::new(Shelves::new(self.memory, self.clock)),
+            shelves: Arc::new(Shelves::new(self.memory, self.clock, self.largest)),
             writes: Writes::new(self.budget.writing.max(2 * self.largest)),
             longest: self.longest,
             largest: self.largest,
+            packing: self.packing,
             coherence: self.coherence,
             feed: Arc::default(),
         })))
@@ -144,6 +147,7 @@ impl RedisStore {
             key,
             entry: SharedEntry::clone(&entry),
             frame,
+            packing: inner.packing,
             time_to_live,
         };
         inner.writes.begin(&inner.link, write);

@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::link::Link;
 use crate::lookup::verdict;
+use crate::pack::Packing;
 use crate::protocol::Verdict;
 use crate::seal::Seal;
 
@@ -26,6 +27,7 @@ pub(crate) struct Write {
     pub(crate) key: Key,
     pub(crate) entry: SharedEntry,
     pub(crate) frame: Bytes,
+    pub(crate) packing: Packing,
     pub(crate) time_to_live: Duration,
 }
 
@@ -80,12 +82,10 @@ async fn write_out(link: &Arc<Link>, write: &Write) -> Result<Kept, StoreError> 
     if !matches!(verdict(link, &live, seal).await?, Verdict::Valid | Verdict::Soft) {
         return Ok(Kept::RejectedStamp);
     }
-    let keeping = live.server.keep(
-        &link.names,
-        write.key.as_bytes(),
-        &write.frame,
-        write.time_to_live,
-    );
+    let frame = write.packing.pack(write.frame.clone());
+    let keeping = live
+        .server
+        .keep(&link.names, write.key.as_bytes(), &frame, write.time_to_live);
     link.within(&live, keeping).await?;
     Ok(Kept::Stored)
 }

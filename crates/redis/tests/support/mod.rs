@@ -15,6 +15,7 @@ use larder_store::{
     Answer, Capture, Clock, Content, Entry, Kept, Key, Lifetime, Lookup, Store, StoreError, StoredResponse,
     Strength, Tag,
 };
+use larder_testkit::RedisServer;
 
 /// How long a test waits for what must come.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -101,4 +102,25 @@ pub async fn eventually(what: &str, is_so: impl AsyncFn() -> bool) {
         assert!(begun.elapsed() < PATIENCE, "it did not come to be that {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// Waits until the replica has all that the primary was told, and cuts it off: it hears of nothing that is written later.
+pub async fn cut_off(replica: &RedisServer, primary: &RedisServer) {
+    let field = |server: &RedisServer, name: &str| {
+        let info = server.cli(&["INFO", "replication"]);
+        let value = info.lines().find_map(|line| line.strip_prefix(name));
+        value.unwrap_or_default().trim().to_owned()
+    };
+    let written = field(primary, "master_repl_offset:").parse::<u64>().unwrap();
+    eventually("the replica has all records", async || {
+        field(replica, "slave_repl_offset:").parse::<u64>().unwrap() >= written
+    })
+    .await;
+    // Its next connection to the primary is refused, by itself.
+    replica.cli(&["CONFIG", "SET", "masterauth", "wrong"]);
+    primary.cli(&["CLIENT", "KILL", "TYPE", "replica"]);
+    eventually("the replica is cut off", async || {
+        field(replica, "master_link_status:") == "down"
+    })
+    .await;
 }
