@@ -18,6 +18,7 @@ mod breaker;
 mod budget;
 mod builder;
 mod cluster;
+mod doctor;
 mod feed;
 #[cfg(all(feature = "compression", any(test, fuzzing)))]
 pub mod fuzzing;

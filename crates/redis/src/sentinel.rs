@@ -64,18 +64,33 @@ impl Sentinels {
         self.manner.at(&host, port).map_err(failed)
     }
 
-    /// The address that most of all Sentinels name. Those that do not answer within `limit` name none: who hears a minority
-    /// alone may be cut off together with a primary that is none any more.
-    pub(crate) async fn named(&self, limit: Duration) -> Result<(String, u16), StoreError> {
+    /// How many Sentinels there are, and how many of them name a primary within `limit`.
+    pub(crate) async fn count(&self, limit: Duration) -> (usize, usize) {
+        let mut asking = self.ask_all(limit);
+        let mut answered = 0;
+        while let Some(answer) = asking.join_next().await {
+            answered += usize::from(matches!(answer, Ok(Some(_))));
+        }
+        (self.all.len(), answered)
+    }
+
+    fn ask_all(&self, limit: Duration) -> JoinSet<Option<(String, u16)>> {
         let mut asking = JoinSet::new();
         for sentinel in &self.all {
             let (sentinel, name) = (Arc::clone(sentinel), Arc::clone(&self.name));
-            asking.spawn(async move { timeout(limit, sentinel.ask(&name)).await });
+            asking.spawn(async move { timeout(limit, sentinel.ask(&name)).await.ok().flatten() });
         }
+        asking
+    }
+
+    /// The address that most of all Sentinels name. Those that do not answer within `limit` name none: who hears a minority
+    /// alone may be cut off together with a primary that is none any more.
+    pub(crate) async fn named(&self, limit: Duration) -> Result<(String, u16), StoreError> {
+        let mut asking = self.ask_all(limit);
         let mut votes: HashMap<(String, u16), usize> = HashMap::new();
         let mut answers = 0;
         while let Some(answer) = asking.join_next().await {
-            let Ok(Ok(Some(named))) = answer else { continue };
+            let Ok(Some(named)) = answer else { continue };
             answers += 1;
             let votes_for = votes.entry(named.clone()).or_default();
             *votes_for += 1;

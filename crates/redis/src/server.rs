@@ -30,6 +30,15 @@ pub(crate) struct Server {
     /// Host and port that were connected to, where they are known.
     pub(crate) at: Option<(String, u16)>,
     scripts: Scripts,
+    mode: Mode,
+}
+
+/// What kind of server it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Alone,
+    /// A node of a Cluster.
+    Cluster,
 }
 
 /// Where the entries are.
@@ -87,7 +96,29 @@ impl Server {
             life: life(&info)?.into_bytes().into(),
             at: None,
             scripts: Scripts::new(version(&info)),
+            mode: if field(&info, "redis_mode") == Some("cluster") {
+                Mode::Cluster
+            } else {
+                Mode::Alone
+            },
         })
+    }
+
+    /// Fails where the server is of another kind than it was taken for.
+    pub(crate) fn must_be(&self, mode: Mode) -> Result<(), StoreError> {
+        let message = match (mode, self.mode) {
+            (Mode::Alone, Mode::Cluster) => {
+                "the server is a node of a cluster: name it with `redis+cluster://` or `Place::cluster`"
+            }
+            (Mode::Cluster, Mode::Alone) => "the server is no node of a cluster: name it with `redis://`",
+            _ => return Ok(()),
+        };
+        Err(StoreError::new(StoreErrorKind::Protocol, message))
+    }
+
+    /// Whether the connection was made elsewhere and connects again by itself.
+    pub(crate) fn connects_by_itself(&self) -> bool {
+        !matches!(self.wire, Wire::Own(_))
     }
 
     /// A hash of who the server is.
@@ -416,6 +447,10 @@ async fn info(wire: &mut Wire) -> Result<String, StoreError> {
 
 /// Which process says this, and since when it has been a primary.
 fn life(info: &str) -> Result<String, StoreError> {
+    if field(info, "redis_mode") == Some("sentinel") {
+        let message = "the server is a Sentinel: name it with `redis+sentinel://` or `Place::sentinel`";
+        return Err(StoreError::new(StoreErrorKind::Protocol, message));
+    }
     if field(info, "role") != Some("master") {
         let message = "the server is a replica, which may not know what was forgotten";
         return Err(StoreError::new(StoreErrorKind::ReadOnly, message));
@@ -443,7 +478,7 @@ fn version(info: &str) -> u32 {
 }
 
 /// A field of the answer to `INFO`.
-fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+pub(crate) fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
     let line = info
         .lines()
         .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;

@@ -16,7 +16,7 @@ use crate::protocol::Names;
 use crate::sentinel::Sentinels;
 #[cfg(any(feature = "cluster", feature = "connection-manager", feature = "deadpool"))]
 use crate::server::Entries;
-use crate::server::{Server, failed};
+use crate::server::{Mode, Server, failed};
 use crate::tls::Certificates;
 #[cfg(any(feature = "cluster", feature = "connection-manager", feature = "deadpool"))]
 use crate::wire::Wire;
@@ -106,6 +106,18 @@ impl Source {
 
     /// Connects, and learns who the server is. The limit is the caller's too.
     pub(crate) async fn meet(&self, names: &Names, limit: Duration) -> Result<Server, StoreError> {
+        let server = self.meet_any(names, limit).await?;
+        let wanted = match &self.kind {
+            From::Cluster(_) => return Ok(server),
+            #[cfg(feature = "cluster")]
+            From::Spread(..) => Mode::Cluster,
+            _ => Mode::Alone,
+        };
+        server.must_be(wanted)?;
+        Ok(server)
+    }
+
+    async fn meet_any(&self, names: &Names, limit: Duration) -> Result<Server, StoreError> {
         match &self.kind {
             From::Server(_) | From::Sentinels(_) | From::Cluster(_) => self.meet_own(names, limit).await,
             #[cfg(feature = "connection-manager")]
@@ -137,10 +149,19 @@ impl Source {
             .set_response_timeout(None);
         let (mut server, _) = Server::meet_on(&client, &config).await?;
         if let From::Cluster(cluster) = &self.kind {
+            server.must_be(Mode::Cluster)?;
             server.spread_entries(Arc::clone(&cluster.nodes));
             server.learn_nodes(limit / 4).await?;
         }
         Ok(server)
+    }
+
+    /// Of how many Sentinels how many answer within `limit`; of none where there are none.
+    pub(crate) async fn sentinels(&self, limit: Duration) -> Option<(usize, usize)> {
+        match &self.kind {
+            From::Sentinels(sentinels) => Some(sentinels.count(limit).await),
+            _ => None,
+        }
     }
 
     /// Whether the server is who it was, and the one that has the records, as was asked at the time that is answered. An

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_store::{
-    Announcement, Answer, Capture, Entry, Forgotten, Frame, Kept, Key, Lookup, Put, SharedEntry, Size, Store,
-    StoreError, StoreErrorKind, Strength, Tag, Validity,
+    Announcement, Answer, Capture, Entry, Finding, Forgotten, Frame, Kept, Key, Lookup, Put, SharedEntry,
+    Size, Store, StoreError, StoreErrorKind, Strength, Tag, Validity,
 };
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use crate::builder::{Builder, ConnectError};
+use crate::doctor;
 use crate::feed::{Coherence, Feed};
 use crate::link::Link;
 use crate::lookup::{self, Shelves};
@@ -291,6 +292,11 @@ impl Store for RedisStore {
     fn finish(&self, tags: &[Tag], announcement: Announcement) -> Answer<Result<Forgotten, StoreError>> {
         let intent = Some(IntentId(announcement.name()));
         self.forget_scope(Scope::Records(RecordId::of_all(tags)), Strength::Hard, intent)
+    }
+
+    fn doctor(&self) -> Answer<Vec<Finding>> {
+        let (link, coherence) = (Arc::clone(&self.0.link), self.0.coherence);
+        Answer::Later(Box::pin(doctor::examine(link, coherence)))
     }
 
     fn size(&self) -> Size {

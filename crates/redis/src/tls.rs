@@ -2,6 +2,10 @@
 
 use redis::{Client, ConnectionInfo, RedisResult};
 
+/// What there is in each file with a certificate.
+#[cfg(feature = "tls")]
+const PEM: &[u8] = b"-----BEGIN CERTIFICATE-----";
+
 /// Certificates other than those of the machine.
 #[derive(Clone, Default)]
 pub(crate) struct Certificates {
@@ -31,6 +35,12 @@ impl Certificates {
         }
         if self.authority.is_none() && self.own.is_none() {
             return Client::open(info);
+        }
+        let is_pem = |pem: &Vec<u8>| pem.windows(PEM.len()).any(|part| part == PEM);
+        let own = self.own.as_ref().map(|(certificate, _)| certificate);
+        if !self.authority.iter().chain(own).all(is_pem) {
+            let no_pem = "what is given as a certificate is none in PEM";
+            return Err((redis::ErrorKind::InvalidClientConfig, no_pem).into());
         }
         let client_tls = self.own.clone().map(|(client_cert, client_key)| ClientTlsConfig {
             client_cert,

@@ -9,13 +9,17 @@ use std::time::Duration;
 use larder_redis::{Coherence, RedisStore};
 use larder_testkit::RedisServer;
 use larder_testkit::server::RedisServerBuilder;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use support::{at_once, eventually, fill, forget, hit, shop};
 
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
 fn authority() -> Authority {
     let mut params = CertificateParams::new([]).unwrap();
+    // Another name than those that it signs, or they are taken for signed by themselves.
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "the authority of the test");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }

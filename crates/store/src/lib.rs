@@ -15,6 +15,7 @@ mod clock;
 mod contract;
 mod entry;
 mod error;
+mod finding;
 mod flight;
 mod frame;
 #[cfg(any(test, fuzzing))]
@@ -35,6 +36,7 @@ pub use clock::{Clock, FakeClock, Timestamp};
 pub use contract::{Announcement, Answer, Capture, Forgotten, Kept, Lookup, Put, Size, Store, Useless};
 pub use entry::{Content, Entry, Lifetime, SharedEntry, StoredResponse, VaryNames};
 pub use error::{StoreError, StoreErrorKind};
+pub use finding::{Finding, Severity};
 pub use flight::{Flights, Landing, Leader, Role, Waiter};
 pub use frame::{Frame, FrameError};
 pub use key::{Key, KeyBuffer, KeyWriter};
