@@ -4,7 +4,7 @@
 use std::ops::Deref;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use larder_redis::{Coherence, Place, RedisStore};
 use larder_store::{
@@ -59,8 +59,16 @@ async fn bounded() -> WithServer {
     let server = RedisServer::start();
     let store = instance(server.url(), 8 << 20).coherence(Coherence::Bounded(Duration::from_secs(20)));
     let store = store.connect().await.unwrap();
-    // From its first look-up on it listens.
-    store.lookup(b"").wait().await.unwrap();
+    // From its first look-up on it listens; and once it is heard, nothing is amiss there.
+    let listens = async || {
+        store.lookup(b"").wait().await.unwrap();
+        let amiss = store.doctor().wait().await;
+        amiss.iter().all(|finding| finding.name != "listening")
+    };
+    let begun = Instant::now();
+    while !listens().await {
+        assert!(begun.elapsed() < Duration::from_secs(20), "it is not heard");
+    }
     WithServer {
         store,
         _server: Some(server),

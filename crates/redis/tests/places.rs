@@ -13,6 +13,7 @@ use larder_testkit::{RedisCluster, RedisServer};
 use redis::Client;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::cluster::ClusterClient;
+use redis::cluster_read_routing::RandomReplicaStrategy;
 use support::{
     PATIENCE, answers, at_once, capture, eventually, fill, fill_in_time, forget, hit, lookup, put, shop,
 };
@@ -60,6 +61,23 @@ async fn a_connection_manager_a_pool_and_a_cluster_connection_are_places() {
     let beside = shop(Place::cluster(cluster.urls())).connect().await.unwrap();
     let client = ClusterClient::new(cluster.urls()).unwrap();
     holds(client.get_async_connection().await.unwrap().into(), &beside).await;
+}
+
+/// Replicas may be read from by others; what was forgotten is asked of the primary.
+#[tokio::test(flavor = "multi_thread")]
+async fn records_are_never_read_from_a_replica() {
+    let cluster = RedisCluster::builder().replicated().start();
+    let owner = cluster.owner_of("{shop}:root");
+    let builder = ClusterClient::builder(cluster.urls()).read_routing_strategy(RandomReplicaStrategy);
+    let connection = builder.build().unwrap().get_async_connection().await.unwrap();
+    let store = shop(connection).connect().await.unwrap();
+    fill(&store, "key", "old").await;
+    assert_eq!(hit(&store, "key").await.as_deref(), Some("old"));
+    support::cut_off(cluster.replica(owner), cluster.node(owner)).await;
+    forget(&store).await.unwrap();
+    for _ in 0..100 {
+        assert_eq!(hit(&store, "key").await, None);
+    }
 }
 
 /// One connection is taken out for good: what others do to those of the pool is not done to it.
