@@ -99,11 +99,6 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         package: "larder-redis",
-        test: "places",
-        name: "redis_believes_any_primary",
-    },
-    Mutant {
-        package: "larder-redis",
         test: "cluster",
         name: "redis_ignores_promotions",
     },

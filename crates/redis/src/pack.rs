@@ -70,25 +70,24 @@ impl Packing {
 /// No more memory is taken than `most`, nor than what so few bytes can stand for.
 #[cfg(feature = "compression")]
 pub(crate) fn unpack(bytes: Bytes, most: usize) -> Bytes {
-    let Some((head, body)) = bytes.split_first_chunk::<HEAD>() else {
+    let Some((length, body)) = packed(&bytes, most) else {
         return bytes;
     };
-    let Some(length) = head
-        .strip_prefix(&MAGIC)
-        .and_then(|length| <[u8; 4]>::try_from(length).ok())
-    else {
-        return bytes;
-    };
-    let length = u32::from_le_bytes(length) as usize;
-    if length > most || length / MOST_FOR_ONE > body.len() {
-        return bytes;
-    }
     let mut frame = vec![0; length];
     match block::decompress_into(body, &mut frame) {
         Ok(written) if written == length => frame.into(),
         // It begins as no frame does, and is found to be none.
         _ => bytes,
     }
+}
+
+/// The length of the frame that was packed, and what it was packed into: if it may be and can be so long.
+#[cfg(feature = "compression")]
+fn packed(bytes: &Bytes, most: usize) -> Option<(usize, &[u8])> {
+    let (head, body) = bytes.split_first_chunk::<HEAD>()?;
+    let length = head.strip_prefix(&MAGIC)?.try_into().ok()?;
+    let length = u32::from_le_bytes(length) as usize;
+    (length <= most && length / MOST_FOR_ONE <= body.len()).then_some((length, body))
 }
 
 #[cfg(not(feature = "compression"))]
@@ -103,16 +102,16 @@ mod tests {
 
     const PACKING: Packing = Packing { from: 100 };
 
-    fn packed(length: u32, body: &[u8]) -> Bytes {
+    fn headed(length: u32, body: &[u8]) -> Bytes {
         [&MAGIC[..], &length.to_le_bytes(), body].concat().into()
     }
 
     #[test]
     fn what_shrinks_is_packed_and_the_rest_is_not() {
         let long = Bytes::from(b"jam and honey ".repeat(1_000));
-        let packed = PACKING.pack(long.clone());
-        assert!(packed.len() < long.len() / 10 && packed.starts_with(&MAGIC));
-        assert_eq!(unpack(packed, long.len()), long);
+        let small = PACKING.pack(long.clone());
+        assert!(small.len() < long.len() / 10 && small.starts_with(&MAGIC));
+        assert_eq!(unpack(small, long.len()), long);
         let short = long.slice(..99);
         assert_eq!(PACKING.pack(short.clone()), short);
         let noise: Vec<u8> = (0..2_000_u32)
@@ -128,16 +127,17 @@ mod tests {
         assert_eq!(unpack(packed_zeros.clone(), zeros.len()), zeros);
         // Larger than an entry may be; larger than what is said; more than so few bytes can be.
         assert_eq!(unpack(packed_zeros.clone(), zeros.len() - 1), packed_zeros);
-        let lying = packed(1 << 10, &packed_zeros[HEAD..]);
+        let lying = headed(1 << 10, &packed_zeros[HEAD..]);
         assert_eq!(unpack(lying.clone(), 8 << 20), lying);
-        let huge = packed(u32::MAX, b"x");
+        let huge = headed(u32::MAX, b"x");
+        assert_eq!(packed(&huge, usize::MAX), None);
         assert_eq!(unpack(huge.clone(), usize::MAX), huge);
     }
 
     proptest! {
         #[test]
         fn any_bytes_are_unpacked_or_left_as_they_are(bytes in proptest::collection::vec(any::<u8>(), 0..200), length in 0..400_u32) {
-            for bytes in [Bytes::from(bytes.clone()), packed(length, &bytes)] {
+            for bytes in [Bytes::from(bytes.clone()), headed(length, &bytes)] {
                 let frame = unpack(bytes.clone(), 300);
                 prop_assert!(frame == bytes || frame.len() == length as usize && length <= 300);
             }

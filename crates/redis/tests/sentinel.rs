@@ -112,6 +112,8 @@ async fn a_primary_that_was_replaced_is_not_read_from() {
         }
         fill_in_time(&store, "key", "new").await;
         assert_eq!(hit(&writer, "key").await.as_deref(), Some("new"));
+        // Who listens has left the old one too.
+        settle(&store, coherence).await;
     }
 }
 

@@ -11,7 +11,6 @@ mod instance;
 mod random;
 
 use bout::{Bout, INSTANCES, Length};
-use fault::Fault;
 use ground::Ground;
 
 /// That the checker finds something where there is something to find.
@@ -60,5 +59,5 @@ fn over_one_server_no_answer_is_stale_whatever_happens() {
         bounded: None,
         length: Length::of(TIMES),
     };
-    bout.run(Ground::one(INSTANCES)).demand(&Fault::ALL);
+    bout.run(Ground::one(INSTANCES)).demand();
 }
