@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
 
 use crate::board::Board;
-use crate::budget::REST;
+use crate::budget::{REST, WATCH};
 use crate::link::Link;
 use crate::server::{Server, failed, random};
 
@@ -203,7 +203,7 @@ impl Ear {
                 break;
             }
             drop(link);
-            sleep(bound / 4).await;
+            sleep((bound / 4).min(WATCH)).await;
         }
         let error = StoreError::new(StoreErrorKind::Timeout, "a beat was not heard in time");
         ("heartbeat", error)

@@ -1,6 +1,7 @@
 //! Three instances under everything that can go wrong, and whether any of them answered what it must not.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test ends with the first surprise")]
+#![allow(dead_code, reason = "it uses a part of what the suites need")]
 
 mod bout;
 mod client;
