@@ -87,6 +87,8 @@ mod larder;
 #[cfg(feature = "axum")]
 mod routes;
 mod scope;
+mod sweep;
+mod warming;
 
 pub use config::Config;
 pub use error::{Error, ErrorKind, TimedOut};
@@ -119,11 +121,14 @@ pub use larder_memo::{Batch, Loader, Memo, MemoLayer, Remembering};
 pub use larder_redis::{Builder as RedisBuilder, Coherence, ConnectError, Place, RedisStore};
 pub use larder_store as store;
 pub use larder_store::{
-    Clock, FakeClock, Finding, KeyPart, MemoryStore, Severity, Size, Store, Tag, TagTemplate, Timestamp,
+    Clock, FakeClock, Finding, KeyPart, MemoryStore, ReadToken, Severity, Size, Store, Tag, TagTemplate,
+    Timestamp,
 };
 #[cfg(feature = "axum")]
 pub use routes::RoutesWithLayers;
 pub use scope::{HasLarder, ScopeLayer, Scoped, ScopedFuture};
+pub use sweep::{Sweep, TagPattern};
+pub use warming::{Warmed, Warming};
 
 /// The example of the README, compiled.
 #[cfg(doctest)]

@@ -14,7 +14,6 @@
 //! feature `redis`.
 
 mod board;
-mod breaker;
 mod budget;
 mod builder;
 mod cluster;
@@ -24,6 +23,7 @@ mod feed;
 pub mod fuzzing;
 mod link;
 mod lookup;
+mod metrics;
 mod nodes;
 mod pack;
 mod pending;
@@ -35,6 +35,7 @@ mod server;
 mod slot;
 mod source;
 mod store;
+mod survey;
 mod tls;
 mod watch;
 mod wire;

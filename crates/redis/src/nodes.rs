@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use larder_store::{StoreError, StoreErrorKind};
+use larder_store::{StoreError, StoreErrorKind, Survey, Wanted};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, RedisError, ServerErrorKind, Value};
 use tokio::runtime::Handle;
@@ -17,7 +17,9 @@ use tokio::time::timeout;
 
 use crate::budget::{REST, STRIKES};
 use crate::place::{Manner, address, host_or};
+use crate::protocol::Names;
 use crate::slot::slot;
+use crate::survey::survey;
 
 /// The nodes as they were named last.
 pub(crate) struct Nodes {
@@ -143,10 +145,43 @@ impl Nodes {
             .map_err(|error| lost(format!("{}:{}: {error}", node.host, node.port)))
     }
 
+    /// The tags of entries on one node after the other: the top byte of a place is the number of the node, by its address.
+    pub(crate) async fn survey(
+        &self,
+        names: &Names,
+        wanted: &Wanted,
+        (from, most): (u64, usize),
+        largest: usize,
+    ) -> Result<Survey, StoreError> {
+        let map = self.map();
+        let mut nodes: Vec<&Arc<Node>> = map.nodes.iter().collect();
+        nodes.sort_by_key(|node| (&node.host, node.port));
+        let number = from >> NODE_SHIFT;
+        let Some(node) = usize::try_from(number).ok().and_then(|number| nodes.get(number)) else {
+            return Ok(Survey::default());
+        };
+        let connection = node.connection(self.connect, self.operation);
+        let mut connection = connection.map_err(|error| lost(error.to_string()))?;
+        let place = from & ((1 << NODE_SHIFT) - 1);
+        let mut survey = survey(&mut connection, names, wanted, (place, most), largest).await?;
+        survey.next = match survey.next {
+            Some(next) if next >> NODE_SHIFT == 0 => Some(number << NODE_SHIFT | next),
+            Some(_) => {
+                let message = "the node names a place that is too far for a survey of a cluster";
+                return Err(StoreError::new(StoreErrorKind::Unsupported, message));
+            }
+            None => (number + 1 < nodes.len() as u64).then_some((number + 1) << NODE_SHIFT),
+        };
+        Ok(survey)
+    }
+
     fn map(&self) -> Arc<Map> {
         Arc::clone(&self.map.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
+
+/// Where the number of a node is in a place of a survey.
+const NODE_SHIFT: u32 = 56;
 
 /// Why a node did not answer.
 enum NoAnswer {

@@ -13,7 +13,6 @@ use bytes::Bytes;
 #[cfg(feature = "compression")]
 use lz4_flex::block;
 
-#[cfg(feature = "compression")]
 const MAGIC: [u8; 4] = *b"LRDZ";
 #[cfg(feature = "compression")]
 const HEAD: usize = 8;
@@ -63,6 +62,11 @@ impl Packing {
         let _ = self.from;
         frame
     }
+}
+
+/// Whether this is the beginning of a frame that was packed.
+pub(crate) fn is_packed(start: &[u8]) -> bool {
+    start.starts_with(&MAGIC)
 }
 
 /// What lies on the server as a frame of at most `most` bytes, if it is one that was packed; else as it is.

@@ -4,19 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use larder_store::{StoreError, StoreErrorKind, Strength};
-use metrics::counter;
+use larder_store::{StoreError, StoreErrorKind, Strength, Survey, Wanted};
 use redis::aio::MultiplexedConnection;
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ErrorKind, RedisError, RetryMethod, Script, ServerErrorKind, Value,
 };
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::metrics;
 use crate::nodes::Nodes;
 use crate::place::host_and_port;
 use crate::protocol::{
     Generation, IntentId, Names, RecordId, Scripts, Stamp, Tally, Verdict, fingerprint, judge,
 };
+use crate::survey::survey;
 use crate::wire::Wire;
 
 /// A connection that works, as far as is known, to a server that said who it is.
@@ -202,8 +203,7 @@ impl Server {
                 // Another node's affair, and no reason to leave this server alone.
                 let bytes = bytes.unwrap_or_else(|error| {
                     tracing::debug!(%error, "an entry cannot be had");
-                    counter!("larder_backend_errors_total", "backend" => "redis", "kind" => error.kind().as_str())
-                        .increment(1);
+                    metrics::failed(&error);
                     Value::Nil
                 });
                 (bytes, values?)
@@ -382,6 +382,25 @@ impl Server {
                     .map_err(|_| lost("the cluster gave no answer in time".to_owned()))?
                     .map_err(|error| lost(error.to_string()))
             }
+        }
+    }
+
+    /// Looks at about `most` keys from `from` on, and at the tags of those that are entries.
+    pub(crate) async fn survey(
+        &self,
+        names: &Names,
+        wanted: &Wanted,
+        range: (u64, usize),
+        largest: usize,
+    ) -> Result<Survey, StoreError> {
+        match &self.entries {
+            Entries::Beside => survey(&mut self.wire.clone(), names, wanted, range, largest).await,
+            Entries::Nodes(nodes) => nodes.survey(names, wanted, range, largest).await,
+            #[cfg(feature = "cluster")]
+            Entries::Spread(..) => Err(StoreError::new(
+                StoreErrorKind::Unsupported,
+                "a cluster connection that was made elsewhere does not lead to each node: give the store URLs",
+            )),
         }
     }
 

@@ -52,6 +52,10 @@ async fn records_are_on_one_node_and_entries_on_all() {
         assert_eq!(count(node, "{shop}:*"), if node == owner { 4 } else { 0 });
         assert!(count(node, "shop:e1:*") > 5, "entries are spread");
     }
+    let (tags, seen) = support::survey(&store).await;
+    // The one from above as well.
+    assert_eq!((seen, tags.len()), (61, 2));
+    assert!(support::tags().iter().all(|tag| tags.contains(tag)));
     let reader = shop(place(&cluster)).memory(0).connect().await.unwrap();
     for n in 0..60 {
         assert_eq!(hit(&reader, &n.to_string()).await.as_deref(), Some("jam"));

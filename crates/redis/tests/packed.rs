@@ -32,6 +32,12 @@ async fn large_entries_are_compressed_and_read_by_all() {
     println!("{} bytes take {packed}", long.len());
     assert!(packed < long.len() / 20, "{packed}");
     assert_eq!(hit(&reader, "key").await.as_deref(), Some(&*long));
+    let (tags, seen) = support::survey(&writer).await;
+    assert_eq!(
+        (seen, tags.len()),
+        (1, support::tags().len()),
+        "its tags are in there"
+    );
     fill(&reader, "key", &long).await;
     assert!(length(&server) > long.len());
     assert_eq!(hit(&reader, "key").await.as_deref(), Some(&*long));

@@ -4,11 +4,12 @@
 
 mod support;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_redis::{Config, Pool, Runtime};
 use larder_redis::{Coherence, Place, RedisStore};
-use larder_store::{Lookup, Useless};
+use larder_store::{Lookup, Store, Tag, Useless, Wanted};
 use larder_testkit::{RedisCluster, RedisServer};
 use redis::Client;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
@@ -45,6 +46,13 @@ async fn holds(place: Place, beside: &RedisStore) {
     assert_eq!(hit(&reader, "key").await.as_deref(), Some("more"));
     forget(&reader).await.unwrap();
     assert_eq!(hit(beside, "key").await, None);
+    // Not where a place does not lead to each of several servers.
+    let surveyed = reader
+        .survey(&(Arc::new(|_: &Tag| true) as Wanted), 0, 10)
+        .wait()
+        .await;
+    let is_cluster = format!("{place:?}").contains("cluster");
+    assert_eq!(surveyed.is_err(), is_cluster, "{surveyed:?}");
     let bounded = shop(place).coherence(Coherence::Bounded(Duration::from_secs(1)));
     let error = bounded.open().unwrap_err().to_string();
     assert!(error.contains("listen_at"), "{error}");

@@ -11,11 +11,11 @@ use tokio::time::{Instant, timeout_at};
 
 use super::typed::{HeldValue, Keeping, Made, Values};
 use super::work::Work;
-use crate::cached::Held;
+use crate::cached::{Held, Tier};
 use crate::engine::{Core, Engine, Failure, Flight, FlightKey};
 use crate::flow::{Decision, JOINS, LONGEST, decide};
 use crate::freshness::{Load, may_stand_in};
-use crate::metrics::rare;
+use crate::metrics::{Metrics, rare};
 use crate::status::{MissReason, Outcome};
 
 pub(super) type Lead = Option<Leader<FlightKey, Flight>>;
@@ -82,7 +82,9 @@ impl<'a, T: Any + Clone + Send + Sync> Trip<'a, T> {
         let mut tags = Some(tags);
         let until = Instant::now() + self.values.policy.wait.min(LONGEST);
         for _ in 0..JOINS {
+            let (began, chosen) = (std::time::Instant::now(), Metrics::timer().is_some());
             let decision = self.look().await;
+            decision.looked_up(self.name(), began, chosen, self.core().clock.now());
             if let Decision::Hit(entry) = &decision
                 && let Some(value) = self.values.hit(entry)
             {
@@ -110,12 +112,15 @@ impl<'a, T: Any + Clone + Send + Sync> Trip<'a, T> {
                 }
                 Decision::Fill(reason, before) => (self.reason, self.before) = (reason, before),
             }
-            let capture = match self.reason {
-                MissReason::TierError => None,
-                _ => self.capture().await,
+            let capture = if self.reason.is_failure() {
+                None
+            } else {
+                self.capture().await
             };
             let Some(capture) = capture else {
-                self.reason = MissReason::TierError;
+                if !self.reason.is_failure() {
+                    self.reason = MissReason::TierError;
+                }
                 // Beyond the wait it goes on: it must not fail because the cache did.
                 let _permit = timeout_at(until, self.core().unaided.acquire()).await;
                 return self.make(fill(args), None, None).await;
@@ -266,7 +271,8 @@ impl<'a, T: Any + Clone + Send + Sync> Trip<'a, T> {
         if !valid {
             return None;
         }
-        self.values.serve(&HeldValue(entry), Outcome::Coalesced)
+        self.values
+            .serve(&HeldValue(entry, Tier::Memory), Outcome::Coalesced)
     }
 
     /// Makes the value here. `leader` frees those who wait, however this ends.

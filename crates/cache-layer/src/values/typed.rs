@@ -7,19 +7,19 @@ use std::sync::Arc;
 
 use larder_store::{
     Capture, Content, Entry, Kept, Key, KeyPart, KeyWriter, Lifetime, Lookup, SharedEntry, StoreError,
-    StoredValue, Tag, Timestamp, Unread,
+    StoreErrorKind, StoredValue, Tag, Timestamp, Unread,
 };
 
 use super::codec::Codec;
 use super::policy::FillPolicy;
-use crate::cached::Held;
+use crate::cached::{Held, Tier};
 use crate::engine::Core;
 use crate::freshness::Load;
 use crate::hints::CacheHints;
 use crate::key::KeyBytes;
-use crate::locate::Found;
+use crate::locate::{Found, why};
 use crate::metrics::rare;
-use crate::status::{MissReason, Outcome};
+use crate::status::{MissReason, Outcome, UncacheableReason};
 
 /// How the values of one type are kept: a [`FillPolicy`] with its codec. Cheap to clone.
 ///
@@ -114,11 +114,14 @@ impl<T: Any + Send + Sync> Values<T> {
     /// What a look-up found, as far as it can be read.
     #[inline]
     pub(super) fn found(&self, lookup: Result<Lookup, StoreError>) -> Found<HeldValue> {
-        let (entry, soft) = match lookup {
-            Ok(Lookup::Found(entry)) => (entry, false),
-            Ok(Lookup::Stale(entry)) => (entry, true),
-            Ok(Lookup::Forgotten) => return Found::Nothing(MissReason::Tag),
-            Ok(_) => return Found::Nothing(MissReason::Absent),
+        let (entry, soft, tier) = match lookup {
+            Ok(Lookup::Found(entry)) => (entry, false, Tier::Memory),
+            Ok(Lookup::Fetched(entry)) => (entry, false, Tier::Remote),
+            Ok(Lookup::Stale(entry)) => (entry, true, Tier::Memory),
+            Ok(nothing) => return Found::Nothing(why(&nothing)),
+            Err(error) if error.kind() == StoreErrorKind::Unavailable => {
+                return Found::Nothing(MissReason::Breaker);
+            }
             Err(_) => return Found::Nothing(MissReason::TierError),
         };
         let Some(value) = entry.value() else {
@@ -126,13 +129,13 @@ impl<T: Any + Send + Sync> Values<T> {
         };
         if value.live_as::<T>().is_some() {
             return Found::Entry {
-                entry: HeldValue(entry),
+                entry: HeldValue(entry, tier),
                 soft,
             };
         }
         match value.read(self.policy.schema(&self.codec), self.codec.decode) {
             Ok(_) => Found::Entry {
-                entry: HeldValue(entry),
+                entry: HeldValue(entry, tier),
                 soft,
             },
             Err(Unread::Schema) => Found::Nothing(MissReason::Schema),
@@ -166,7 +169,12 @@ impl<T: Any + Send + Sync> Values<T> {
         tags.extend(hints.tags);
         let captured = made.capture.is_some();
         let (Some(capture), Some(lifetime)) = (made.capture, lifetime) else {
-            rare::unkept(&policy.name, !captured);
+            let why = if captured {
+                UncacheableReason::Hint
+            } else {
+                UncacheableReason::StoreError
+            };
+            rare::uncacheable(&policy.name, why);
             // Its own tags are in no stamps that who waits could compare.
             let shareable = captured && !own;
             let lifetime = Lifetime::fresh(made.load.ended, std::time::Duration::ZERO);
@@ -178,6 +186,9 @@ impl<T: Any + Send + Sync> Values<T> {
         let put = core.put(made.key, entry, capture).await;
         let kept = put.as_ref().map_or(Kept::Error, |put| put.kept);
         rare::stored(&policy.name, kept, size, core.store.size());
+        if let Some(reason) = UncacheableReason::of(kept) {
+            rare::uncacheable(&policy.name, reason);
+        }
         match put {
             Some(put) if kept != Kept::Error => Keeping::Judged(put.entry, kept),
             _ => Keeping::Not(None),
@@ -191,7 +202,7 @@ impl<T: Any + Clone> Values<T> {
     pub(super) fn hit(&self, entry: &HeldValue) -> Option<T> {
         let policy = &*self.policy;
         let value = entry.value::<T>()?.clone();
-        policy.metrics.outcome(&policy.name, Outcome::HitL1);
+        policy.metrics.outcome(&policy.name, entry.tier().hit());
         policy
             .metrics
             .saved(&policy.name, entry.lifetime().load_ms, entry.0.body_len());
@@ -243,9 +254,9 @@ pub(super) enum Keeping {
     Not(Option<SharedEntry>),
 }
 
-/// An entry that is a value, which was read as what it is wanted as.
+/// An entry that is a value, which was read as what it is wanted as, and where it was found.
 #[derive(Debug, Clone)]
-pub(super) struct HeldValue(pub(super) SharedEntry);
+pub(super) struct HeldValue(pub(super) SharedEntry, pub(super) Tier);
 
 impl HeldValue {
     #[inline]
@@ -258,6 +269,11 @@ impl Held for HeldValue {
     #[inline]
     fn lifetime(&self) -> &Lifetime {
         &self.0.lifetime
+    }
+
+    #[inline]
+    fn tier(&self) -> Tier {
+        self.1
     }
 }
 

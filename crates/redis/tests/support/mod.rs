@@ -6,6 +6,7 @@
     reason = "helpers of tests; each suite uses a part of them"
 )]
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use http::{HeaderMap, StatusCode};
 use larder_redis::{Builder, Place, RedisStore};
 use larder_store::{
     Answer, Capture, Clock, Content, Entry, Kept, Key, Lifetime, Lookup, Store, StoreError, StoredResponse,
-    Strength, Tag,
+    Strength, Tag, Wanted,
 };
 use larder_testkit::RedisServer;
 
@@ -89,6 +90,25 @@ pub fn at_once(store: &RedisStore, key: &str) -> Option<String> {
 pub async fn forget(store: &RedisStore) -> Result<(), StoreError> {
     let forgetting = store.forget(&[Tag::new("jars")], Strength::Hard);
     forgetting.wait().await.map(drop)
+}
+
+/// The tags that entries carry, and how many entries were looked at: all that there are.
+pub async fn survey(store: &RedisStore) -> (Vec<Tag>, usize) {
+    let wanted: Wanted = Arc::new(|_| true);
+    let (mut tags, mut seen, mut from) = (Vec::new(), 0, Some(0));
+    while let Some(place) = from {
+        let found = store.survey(&wanted, place, 10).wait().await.unwrap();
+        tags.extend(
+            found
+                .tags
+                .into_iter()
+                .filter(|tag| !tags.contains(tag))
+                .collect::<Vec<_>>(),
+        );
+        seen += found.seen;
+        from = found.next;
+    }
+    (tags, seen)
 }
 
 /// Waits until the store answers again.
