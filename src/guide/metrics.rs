@@ -1,4 +1,4 @@
-//! Which metrics there are, and what logs and spans say.
+//! Which metrics there are.
 //!
 //! Metrics go to the recorder of the crate [`metrics`](https://docs.rs/metrics). Install it before the first request: a
 //! layer takes its handles then, and a recorder that comes later sees only a part. What a hit costs with one is in
@@ -92,10 +92,3 @@
 //! - **Invalidations that failed**: any `invalidations_total{result="error"}` or `{result="unresolved"}`; and
 //!   `invalidations_pending` above 0.
 //! - **The Redis server**: `backend_breaker_state` above 0, and `coherence_up` at 0.
-//!
-//! # Logs
-//!
-//! Through [`tracing`](https://docs.rs/tracing): what was answered, bypassed, filled and not kept at `debug`, background
-//! fills in the span `larder_refresh`, failures of the store and fills that were stopped at `warn`, failed invalidations
-//! at `error`. Plain hits are not logged. Identities and values of headers are never logged; names of hidden headers and
-//! paths are, at `debug`.

@@ -68,7 +68,13 @@ where
             before: Some(served),
             reason: MissReason::Expired,
         };
-        let span = tracing::debug_span!("larder_refresh", cache = &*layer.policy.name, trigger);
+        let span = tracing::debug_span!(
+            "larder_refresh",
+            cache = &*layer.policy.name,
+            trigger,
+            http.request.method = "GET",
+            url.path = self.request.uri().path(),
+        );
         let name = Arc::clone(&layer.policy.name);
         let limit = layer.policy.background_timeout;
         let work = async move {
