@@ -116,9 +116,14 @@ fn table(heading: &str) -> BTreeSet<Said> {
         let [level, message, fields] = cells[..] else {
             panic!("three cells are wanted in {row}")
         };
+        // A name is code as a whole, and a message may end with some.
+        let message = match message.strip_prefix('`') {
+            Some(name) => name.trim_end_matches('`'),
+            None => message,
+        };
         (
             level.trim_matches('`').to_owned(),
-            message.trim_matches('`').to_owned(),
+            message.to_owned(),
             words(fields),
         )
     };
