@@ -70,6 +70,53 @@
 //!
 //! Invalidations know no clock: none is lost to two of them in one millisecond.
 //!
+//! # Transactions
+//!
+//! Invalidate after the commit. A process that dies between the two leaves what was kept before; where that must not be,
+//! announce the change before the transaction, and finish it when it is over, whichever way. With sqlx:
+//!
+//! ```
+//! # // What sqlx has, as far as it is used here.
+//! # mod sqlx {
+//! #     pub struct PgPool;
+//! #     pub struct Transaction;
+//! #     pub type Result<T> = std::result::Result<T, std::io::Error>;
+//! #     impl PgPool { pub async fn begin(&self) -> Result<Transaction> { Ok(Transaction) } }
+//! #     impl Transaction { pub async fn commit(self) -> Result<()> { Ok(()) } }
+//! #     pub struct Query;
+//! #     pub fn query(_: &str) -> Query { Query }
+//! #     impl Query {
+//! #         pub fn bind(self, _: i64) -> Self { self }
+//! #         pub async fn execute(self, _: &mut Transaction) -> Result<()> { Ok(()) }
+//! #     }
+//! # }
+//! use std::time::Duration;
+//! use larder::{Larder, Tag};
+//!
+//! async fn add_points(larder: &Larder, pool: &sqlx::PgPool, user: i64, points: i64) -> Result<(), Box<dyn std::error::Error>> {
+//!     let tags = [Tag::new(format!("user:{user}")), Tag::new("ratings")];
+//!     // Nothing with these tags is served from here on. It ends by itself if this process dies.
+//!     let intent = larder.intend(tags, Duration::from_secs(10)).await?;
+//!     let changed = async {
+//!         let mut transaction = pool.begin().await?;
+//!         // It must be over before what was announced ends.
+//!         sqlx::query("SET LOCAL statement_timeout = '5s'").execute(&mut transaction).await?;
+//!         let add = sqlx::query("UPDATE users SET points = points + $2 WHERE id = $1").bind(user).bind(points);
+//!         add.execute(&mut transaction).await?;
+//!         transaction.commit().await
+//!     };
+//!     let changed = changed.await;
+//!     // Committed, rolled back, or nobody knows: what was kept before is forgotten.
+//!     intent.finish().await?;
+//!     Ok(changed?)
+//! }
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() { add_points(&Larder::in_memory(1 << 20), &sqlx::PgPool, 7, 5).await.unwrap(); }
+//! ```
+//!
+//! Without the announcement it is `transaction.commit().await?; larder.invalidate_tags(tags).await?;`. Where the process is to be
+//! sure that it forgets although its client goes away, an [`InvalidateLayer`](crate::InvalidateLayer) around the route does it.
+//!
 //! # Its limits
 //!
 //! - **Commit first.** Invalidate after the transaction committed. A handler that starts between your call and your
