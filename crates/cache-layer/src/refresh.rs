@@ -13,8 +13,9 @@ use crate::cached::Cached;
 use crate::engine::Flight;
 use crate::fill::{self, Fill};
 use crate::hide::hide_conditions;
-use crate::locate::{self, Found, Reading};
+use crate::locate::{self, Found};
 use crate::metrics::rare;
+use crate::reading::Reading;
 use crate::status::MissReason;
 use crate::trip::Trip;
 
