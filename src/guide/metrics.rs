@@ -68,8 +68,8 @@
 //!
 //! # What there is not
 //!
-//! - **The time of every hit.** Two looks at the clock and a histogram would cost more than the rest of a hit in memory; so one
-//!   in 64 is timed. The counts of all hits are exact.
+//! - **The time of every hit.** Two looks at the clock and a histogram would be paid by each hit for what a sample tells as
+//!   well; so one in 64 is timed. The counts of all hits are exact.
 //! - **Hits by key, tag, path or user**: labels without a bound, and what is in them is nobody's business but the client's.
 //! - **Entries and bytes by layer**: all layers share one store, and to keep such accounts each eviction would lock them.
 //! - **Evictions of what expired, was forgotten or replaced**: an entry that is past its use stays until its place is taken,
