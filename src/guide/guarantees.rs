@@ -14,6 +14,7 @@
 //! | **Forgetting is cheap.** One record for each tag named, however many entries carry it; no scan, no set of keys; and nothing is left behind where nobody cached | `forgetting_what_nobody_cached_leaves_nothing_behind_and_costs_no_scan` in `crates/redis/tests/faults.rs` |
 //! | **What the server loses is a miss.** Evicted, expired, flushed, or gone back in time with a snapshot: an entry whose records are not those of its fill is dead, and stays so | `what_the_server_loses_is_a_miss_and_never_comes_back` and `a_restart_from_a_snapshot_brings_no_entry_back` there |
 //! | **The cache may fail, the request may not.** A server that hangs costs a few requests [the budget](#what-a-fault-costs), and then nothing; invalidations have more time, and are never dropped | the other tests there; `tests/redis.rs` |
+//! | **One fill for all.** Of all instances that miss an entry at the same time one runs the handler ([`OneFill`](crate::OneFill)). When it dies, the others go on after two seconds at most; when the server does, at once. Nothing else rests on it: two that run are one run too many | `tests/one_fill.rs` |
 //! | **No entry for another.** The whole key is kept with an entry and compared | `the_full_key_decides` of the conformance suite |
 //! | **A writer that dies.** What was [announced](crate::Larder::intend) before a change is forgotten in the end, even if nobody is left to say so | `crates/redis/tests/announced.rs` |
 //!

@@ -16,15 +16,18 @@
 mod board;
 mod budget;
 mod builder;
+mod ear;
 mod feed;
 mod link;
 mod lookup;
+mod lookup_many;
 mod metrics;
 mod pending;
 mod protocol;
 mod seal;
 mod server;
 mod store;
+mod turns;
 mod writes;
 
 pub use builder::{Builder, ConnectError};
