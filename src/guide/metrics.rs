@@ -1,4 +1,4 @@
-//! Which metrics there are, and what logs and spans say.
+//! Which metrics there are.
 //!
 //! Metrics go to the recorder of the crate [`metrics`](https://docs.rs/metrics). Install it before the first request: a
 //! layer takes its handles then, and a recorder that comes later sees only a part. What a hit costs with one is in
@@ -69,8 +69,8 @@
 //!
 //! # What there is not
 //!
-//! - **The time of every hit.** Two looks at the clock and a histogram would cost more than the rest of a hit in memory; so one
-//!   in 64 is timed. The counts of all hits are exact.
+//! - **The time of every hit.** Two looks at the clock and a histogram would be paid by each hit for what a sample tells as
+//!   well; so one in 64 is timed. The counts of all hits are exact.
 //! - **Hits by key, tag, path or user**: labels without a bound, and what is in them is nobody's business but the client's.
 //! - **Entries and bytes by layer**: all layers share one store, and to keep such accounts each eviction would lock them.
 //! - **Evictions of what expired, was forgotten or replaced**: an entry that is past its use stays until its place is taken,
@@ -93,10 +93,3 @@
 //! - **Invalidations that failed**: any `invalidations_total{result="error"}` or `{result="unresolved"}`; and
 //!   `invalidations_pending` above 0.
 //! - **The Redis server**: `backend_breaker_state` above 0, and `coherence_up` at 0.
-//!
-//! # Logs
-//!
-//! Through [`tracing`](https://docs.rs/tracing): what was answered, bypassed, filled and not kept at `debug`, background
-//! fills in the span `larder_refresh`, failures of the store and fills that were stopped at `warn`, failed invalidations
-//! at `error`. Plain hits are not logged. Identities and values of headers are never logged; names of hidden headers and
-//! paths are, at `debug`.

@@ -91,6 +91,9 @@ pub(crate) async fn drive(recording: &mut Recording) {
     let here = Instance::new(RedisStore::builder(server.url())).await;
     let there = Instance::new(RedisStore::builder(server.url()).memory(0).largest(64 << 10)).await;
     shared(&here, &there).await;
+    recording.look();
+    let overtaken = recording.seen.total("larder_cache_fill_race_total", &[]);
+    assert_eq!(overtaken, 1, "what is overtaken counts once, whoever finds out");
     functions(&here, &there, &server).await;
     faults(&here, &server, recording).await;
     bounded(&mut server, recording).await;
