@@ -18,6 +18,7 @@ mod budget;
 mod builder;
 mod cluster;
 mod doctor;
+mod failure;
 mod feed;
 #[cfg(all(feature = "compression", any(test, fuzzing)))]
 pub mod fuzzing;
