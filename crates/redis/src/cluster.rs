@@ -13,9 +13,9 @@ use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisResult, ServerErrorKi
 use tokio::time::timeout;
 
 use crate::budget::Budget;
+use crate::failure::failed;
 use crate::nodes::Nodes;
 use crate::place::{Manner, address};
-use crate::server::failed;
 use crate::tls::Certificates;
 
 /// A Cluster, as far as it is known.

@@ -12,8 +12,9 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::budget::REST;
+use crate::failure::failed;
 use crate::link::Link;
-use crate::server::{Server, failed};
+use crate::server::Server;
 
 /// Whether this process listens, and the one task that sees to it.
 pub(crate) struct Ear {

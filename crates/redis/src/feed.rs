@@ -11,9 +11,10 @@ use tokio::time::{sleep, timeout};
 
 use crate::board::Board;
 use crate::budget::{REST, WATCH};
+use crate::failure::failed;
 use crate::link::Link;
 use crate::metrics;
-use crate::server::{Server, failed, random};
+use crate::server::{Server, random};
 
 /// How an entry in this process's memory is told to be valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -19,6 +19,7 @@ mod builder;
 mod cluster;
 mod doctor;
 mod ear;
+mod failure;
 mod feed;
 #[cfg(all(feature = "compression", any(test, fuzzing)))]
 pub mod fuzzing;

@@ -11,8 +11,8 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::failure::failed;
 use crate::place::Manner;
-use crate::server::failed;
 use crate::tls::Certificates;
 
 /// The Sentinels of one primary.

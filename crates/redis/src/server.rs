@@ -6,12 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use larder_store::{Answer as Later, StoreError, StoreErrorKind, Strength, Survey, Wanted};
 use redis::aio::MultiplexedConnection;
-use redis::{
-    AsyncConnectionConfig, Client, Cmd, ErrorKind, RedisError, RedisResult, RetryMethod, Script,
-    ServerErrorKind, Value,
-};
+use redis::{AsyncConnectionConfig, Client, Cmd, RedisResult, Script, Value};
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::failure::{failed, is_full};
 use crate::metrics;
 use crate::nodes::Nodes;
 use crate::place::host_and_port;
@@ -617,38 +615,6 @@ pub(crate) fn millis(time: Duration) -> u64 {
 
 fn nonsense() -> StoreError {
     StoreError::new(StoreErrorKind::Protocol, "the server answered what it should not")
-}
-
-fn is_full(error: &RedisError) -> bool {
-    error.code() == Some("OOM") || error.to_string().contains("OOM command not allowed")
-}
-
-pub(crate) fn failed(error: RedisError) -> StoreError {
-    let kind = if error.is_timeout() {
-        StoreErrorKind::Timeout
-    } else if is_full(&error) {
-        StoreErrorKind::Full
-    } else {
-        match error.kind() {
-            ErrorKind::Server(
-                ServerErrorKind::ReadOnly
-                | ServerErrorKind::Moved
-                | ServerErrorKind::ClusterDown
-                | ServerErrorKind::MasterDown,
-            ) => StoreErrorKind::ReadOnly,
-            // The records are on their way to another server, and are not together on any.
-            ErrorKind::Server(ServerErrorKind::Ask | ServerErrorKind::TryAgain) => {
-                StoreErrorKind::Unavailable
-            }
-            ErrorKind::Server(ServerErrorKind::BusyLoading) => StoreErrorKind::Loading,
-            ErrorKind::Io => StoreErrorKind::Io,
-            _ if error.is_unrecoverable_error() || matches!(error.retry_method(), RetryMethod::Reconnect) => {
-                StoreErrorKind::Io
-            }
-            _ => StoreErrorKind::Protocol,
-        }
-    };
-    StoreError::new(kind, error.to_string()).with_source(error)
 }
 
 #[cfg(test)]

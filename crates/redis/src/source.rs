@@ -11,12 +11,13 @@ use tokio::time::Instant;
 
 use crate::budget::Budget;
 use crate::cluster::Cluster;
+use crate::failure::failed;
 use crate::place::{Kind, Manner, Place};
 use crate::protocol::Names;
 use crate::sentinel::Sentinels;
 #[cfg(any(feature = "cluster", feature = "connection-manager", feature = "deadpool"))]
 use crate::server::Entries;
-use crate::server::{Mode, Server, failed};
+use crate::server::{Mode, Server};
 use crate::tls::Certificates;
 #[cfg(any(feature = "cluster", feature = "connection-manager", feature = "deadpool"))]
 use crate::wire::Wire;

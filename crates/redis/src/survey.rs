@@ -6,9 +6,9 @@ use bytes::Bytes;
 use larder_store::{Frame, FrameError, StoreError, Survey, Wanted};
 use redis::aio::ConnectionLike;
 
+use crate::failure::failed;
 use crate::pack::{is_packed, unpack};
 use crate::protocol::Names;
-use crate::server::failed;
 
 /// The first bytes of an entry, in which its tags are as a rule; and of how many they are asked for at once.
 const START: usize = 4096;
