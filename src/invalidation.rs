@@ -104,6 +104,9 @@ impl fmt::Debug for Invalidation {
 }
 
 /// What an invalidation did.
+///
+/// For the client that asked for the change, [`ReadToken::after`](crate::ReadToken::after) its `Result` is what lets it
+/// read what it wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Invalidated {

@@ -84,6 +84,8 @@ mod larder;
 #[cfg(feature = "axum")]
 mod routes;
 mod scope;
+mod sweep;
+mod warming;
 
 pub use config::Config;
 pub use error::{Error, ErrorKind, TimedOut};
@@ -115,10 +117,14 @@ pub use larder_memo::{Batch, Loader, Memo, MemoLayer, Remembering};
 #[cfg(feature = "redis")]
 pub use larder_redis::{Builder as RedisBuilder, Coherence, ConnectError, RedisStore};
 pub use larder_store as store;
-pub use larder_store::{Clock, FakeClock, KeyPart, MemoryStore, Size, Store, Tag, TagTemplate, Timestamp};
+pub use larder_store::{
+    Clock, FakeClock, KeyPart, MemoryStore, ReadToken, Size, Store, Tag, TagTemplate, Timestamp,
+};
 #[cfg(feature = "axum")]
 pub use routes::RoutesWithLayers;
 pub use scope::{HasLarder, ScopeLayer, Scoped, ScopedFuture};
+pub use sweep::{Sweep, TagPattern};
+pub use warming::{Warmed, Warming};
 
 /// The example of the README, compiled.
 #[cfg(doctest)]

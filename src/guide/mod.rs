@@ -9,7 +9,7 @@
 //! | [`actions`] | how does an application say what happened, and leave it to the library what that makes stale? |
 //! | [`guarantees`] | what is promised with several instances, whatever fails, and which test holds it? |
 //! | [`freshness`] | how long is an entry of use, and what happens at its end? |
-//! | [`answers`] | what do the headers say, and what is to be done about each reason? |
+//! | [`answers`] | what do the headers say? |
 //! | [`functions`] | how are the results of functions kept, and look-ups gathered? |
 //! | [`layers`] | where does the cache go among sessions, CORS, compression, tracing and timeouts? |
 //! | [`locks`] | how does one process at a time do what must not be done twice? |
@@ -18,6 +18,8 @@
 //! | [`idempotency`] | how does an operation run once, however often it is asked for? (feature `idempotency`) |
 //! | [`configuration`] | which variables of the environment count? |
 //! | [`metrics`] | which metrics are there, and what do they mean? |
+//! | [`runbook`] | what does each alert mean, and what is to be done? |
+//! | [`reasons`] | why was it a miss, why had the cache no part, why was it not kept, and how is each brought about? |
 
 pub mod actions;
 pub mod answers;
@@ -35,4 +37,6 @@ pub mod layers;
 pub mod locks;
 pub mod metrics;
 pub mod presets;
+pub mod reasons;
+pub mod runbook;
 pub mod testing;

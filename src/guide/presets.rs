@@ -34,7 +34,7 @@
 //! # Requests
 //!
 //! What is bypassed reaches the handler as it came, and the answer says why
-//! ([the reasons](super::answers#why-the-cache-had-no-part-bypassreason)).
+//! ([the reasons](super::reasons#why-the-cache-had-no-part-bypassreason)).
 //!
 //! | Request | Shared layers | `user_cache` |
 //! |---|---|---|

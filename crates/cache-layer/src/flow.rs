@@ -67,6 +67,25 @@ pub(crate) fn decide<C: Held>(
     }
 }
 
+impl<C: Held> Decision<C> {
+    /// Counts how long the look-up took that began at `began`. Of hits only those are counted that were `chosen`.
+    pub(crate) fn looked_up(&self, cache: &str, began: std::time::Instant, chosen: bool, now: Timestamp) {
+        let (entry, result) = match self {
+            Self::Hit(entry) | Self::HitAndRefresh(entry) => {
+                if chosen {
+                    Metrics::sample(cache, entry.tier(), began, entry.lifetime().age_ms(now));
+                }
+                return;
+            }
+            Self::Stale(entry) => (Some(entry), "stale"),
+            Self::Fill(reason, _) if reason.is_failure() => (None, "error"),
+            Self::Fill(_, Some(entry)) => (Some(entry), "stale"),
+            Self::Fill(_, None) => (None, "miss"),
+        };
+        rare::looked_up(cache, entry.map(Held::tier), result, began.elapsed());
+    }
+}
+
 /// The answer of a hit, if it can be given without waiting for anything: no store to wait for, nothing to replace.
 #[inline]
 pub(crate) fn hit_at_once<ReqB, ResB: http_body::Body>(
@@ -78,7 +97,7 @@ pub(crate) fn hit_at_once<ReqB, ResB: http_body::Body>(
     let core = layer.engine.core();
     let timer = Metrics::timer();
     let key = key::of_request(request, &layer.policy, None);
-    let located = locate::at_once(core, &layer.policy, &key, request.headers())?;
+    let located = locate::at_once(core, &layer.policy, &key, request.headers(), asked.reading)?;
     let now = core.clock.now();
     let wishes = asked.wishes(request.headers());
     match decide(
@@ -91,7 +110,7 @@ pub(crate) fn hit_at_once<ReqB, ResB: http_body::Body>(
         Decision::Hit(entry) => {
             if let Some(began) = timer {
                 let age_ms = entry.entry().lifetime.age_ms(now);
-                layer.metrics.sample(&layer.policy.name, began, age_ms);
+                Metrics::sample(&layer.policy.name, entry.tier(), began, age_ms);
             }
             Some(layer.answer_hit(
                 &entry,
@@ -184,30 +203,27 @@ where
     async fn round(self, primary: &Key, until: Instant) -> Round<S, ReqB, ResB, S::Error> {
         let layer = Arc::clone(&self.layer);
         let core = layer.engine.core();
-        let timer = Metrics::timer();
+        let (began, chosen) = (std::time::Instant::now(), Metrics::timer().is_some());
         let Located { found, varies } = locate::find(
             core,
             &layer.policy,
             primary.as_bytes(),
             self.search.as_ref(),
             self.request.headers(),
+            self.asked.reading,
         )
         .await;
         let now = core.clock.now();
-        match decide(
+        let decision = decide(
             found,
             layer.policy.early_refresh,
             self.wishes.as_ref(),
             now,
             self.luck,
-        ) {
-            Decision::Hit(entry) => {
-                if let Some(began) = timer {
-                    let age_ms = entry.entry().lifetime.age_ms(now);
-                    layer.metrics.sample(&layer.policy.name, began, age_ms);
-                }
-                Ok(ControlFlow::Break(layer.answer_hit(&entry, self.asker(), now)))
-            }
+        );
+        decision.looked_up(&layer.policy.name, began, chosen, now);
+        match decision {
+            Decision::Hit(entry) => Ok(ControlFlow::Break(layer.answer_hit(&entry, self.asker(), now))),
             Decision::HitAndRefresh(entry) => {
                 let response = layer.answer_hit(&entry, self.asker(), now);
                 self.refresh(primary.clone(), varies, "early", entry).await;
@@ -362,6 +378,7 @@ where
             fill.primary.as_bytes(),
             self.search.as_ref(),
             self.request.headers(),
+            self.asked.reading,
         )
         .await;
         let now = core.clock.now();

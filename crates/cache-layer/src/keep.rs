@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Response, response};
-use larder_store::{Kept, Tag};
+use larder_store::Tag;
 
 use crate::admit;
 use crate::body::{Body, Copy};
@@ -111,18 +111,12 @@ impl Making {
         let (entry, kept) = recipe.keep(&parts, body, self.leader.take()).await;
         let now = layer.engine.core().clock.now();
         let status = self.status(self.answered);
-        let not = match kept {
-            Kept::Stored => None,
-            Kept::RejectedStamp => Some(UncacheableReason::Stamp),
-            Kept::RejectedSize => Some(UncacheableReason::TooLarge),
-            _ => Some(UncacheableReason::StoreError),
-        };
         let made = if self.answered == parts.status && !self.asked.head {
             Outcome::Miss
         } else {
             Outcome::Revalidated
         };
-        let (outcome, status) = match not {
+        let (outcome, status) = match UncacheableReason::of(kept) {
             None => (made, status.stored().ttl(&entry.entry().lifetime, now)),
             Some(reason) => (Outcome::Uncacheable, self.uncacheable(status, reason)),
         };

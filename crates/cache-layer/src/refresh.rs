@@ -14,7 +14,7 @@ use crate::engine::Flight;
 use crate::fill::{self, Fill};
 use crate::hide::hide_conditions;
 use crate::lead::Lead;
-use crate::locate::{self, Found};
+use crate::locate::{self, Found, Reading};
 use crate::metrics::rare;
 use crate::status::MissReason;
 use crate::trip::Trip;
@@ -76,7 +76,8 @@ where
             let core = self.layer.engine.core();
             let primary = fill.primary.as_bytes();
             let (search, headers) = (self.search.as_ref(), self.request.headers());
-            let located = locate::find(core, &self.layer.policy, primary, search, headers).await;
+            let located =
+                locate::find(core, &self.layer.policy, primary, search, headers, Reading::Usual).await;
             // As in `lead`: an earlier fill may have replaced it already.
             if matches!(&located.found, Found::Entry { entry, soft: false } if entry.entry().lifetime != lifetime)
             {

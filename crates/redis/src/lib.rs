@@ -14,7 +14,6 @@
 //! feature `redis`.
 
 mod board;
-mod breaker;
 mod budget;
 mod builder;
 mod ear;
@@ -22,6 +21,7 @@ mod feed;
 mod link;
 mod lookup;
 mod lookup_many;
+mod metrics;
 mod pending;
 mod protocol;
 mod seal;

@@ -8,6 +8,7 @@ use quick_cache::sync::Cache;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::link::{Link, Live};
+use crate::metrics::{self, Operation};
 use crate::protocol::{RecordId, Verdict};
 use crate::seal::{Seal, open};
 
@@ -63,7 +64,7 @@ pub(crate) async fn verdict(link: &Arc<Link>, live: &Arc<Live>, seal: &Seal) -> 
     let noted = link.board.as_ref().zip(seal.proof.as_ref());
     let noted = noted.map(|(board, proof)| board.note_again(proof));
     let asking = live.server.records(&link.names, &seal.records);
-    let records = link.within(live, asking).await?;
+    let records = link.within(live, Operation::Verify, asking).await?;
     let verdict = live.server.judge(seal.stamp, &records);
     if verdict == Verdict::Valid {
         seal.renew(noted.as_ref());
@@ -111,7 +112,9 @@ pub(crate) async fn lookup(link: Arc<Link>, shelves: Arc<Shelves>, key: Key) -> 
         if cfg!(larder_mutant = "redis_trusts_memory") {
             return Ok(Lookup::Found(entry));
         }
-        local = found(verdict(&link, &live, seal).await?, entry, Lookup::Found);
+        let verdict = verdict(&link, &live, seal).await?;
+        metrics::revalidated(verdict);
+        local = found(verdict, entry, Lookup::Found);
         if let Lookup::Found(entry) = &local
             && !shelves.is_old(entry)
         {
@@ -134,7 +137,7 @@ async fn fetch(
 ) -> Result<Lookup, StoreError> {
     let noted = link.board.as_ref().map(|board| board.note(link.names.of(hint)));
     let asking = live.server.entry(&link.names, key.as_bytes(), hint);
-    let (bytes, records) = link.within(live, asking).await?;
+    let (bytes, records) = link.within(live, Operation::Lookup, asking).await?;
     let Some(bytes) = bytes else {
         return Ok(Lookup::Absent);
     };

@@ -8,6 +8,7 @@ use larder_store::{Key, Lookup, SharedEntry, StoreError};
 use crate::board::Noted;
 use crate::link::{Link, Live};
 use crate::lookup::{Shelves, better, found};
+use crate::metrics::{self, Operation};
 use crate::protocol::{RecordId, Verdict};
 use crate::seal::{Seal, open};
 use crate::server::Records;
@@ -62,14 +63,17 @@ async fn many(link: &Arc<Link>, shelves: &Shelves, keys: Vec<Key>) -> Result<Vec
         .collect();
     let places = Places::of(wants.iter().flat_map(|want| want.hint.iter().copied()));
     let asking = live.server.entries(&link.names, &fetched, &places.ids);
-    let (bytes, records) = link.within(&live, asking).await?;
+    let (bytes, records) = link.within(&live, Operation::Lookup, asking).await?;
     let mut bytes = bytes.into_iter();
     let (mut all, mut open_ones) = (Vec::with_capacity(wants.len()), Vec::new());
     for (place, want) in wants.into_iter().enumerate() {
         let judge = |seal: &Seal| judge(&live, seal, &places, &records, want.noted.as_ref());
         let local = match &want.held {
             Some(entry) => match Seal::of(entry).and_then(judge) {
-                Some(verdict) => found(verdict, Arc::clone(entry), Lookup::Found),
+                Some(verdict) => {
+                    metrics::revalidated(verdict);
+                    found(verdict, Arc::clone(entry), Lookup::Found)
+                }
                 None => Lookup::Absent,
             },
             None => Lookup::Absent,
@@ -132,7 +136,7 @@ async fn settle(
             .map(|(board, proof)| board.note_again(proof));
     }
     let asking = live.server.entries(&link.names, &[], &places.ids);
-    let (_, records) = link.within(live, asking).await?;
+    let (_, records) = link.within(live, Operation::Verify, asking).await?;
     for (key, open) in open_ones {
         let seal = Seal::of(&open.entry);
         let verdict = seal.and_then(|seal| judge(live, seal, &places, &records, open.noted.as_ref()));

@@ -1,9 +1,10 @@
 //! What is asked of one server over one connection, and what its answers mean.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use bytes::Bytes;
-use larder_store::{StoreError, StoreErrorKind, Strength};
+use larder_store::{Frame, FrameError, StoreError, StoreErrorKind, Strength, Survey, Wanted};
 use redis::aio::MultiplexedConnection;
 use redis::{
     AsyncConnectionConfig, Client, ErrorKind, RedisError, RedisResult, RetryMethod, Script, ServerErrorKind,
@@ -44,6 +45,10 @@ pub(crate) struct Records(Vec<Option<Vec<u8>>>);
 
 /// So many records go into one script at most: a server does nothing else meanwhile.
 const CHUNK: usize = 500;
+
+/// The first bytes of an entry, in which its tags are as a rule; and of how many they are asked for at once.
+const START: usize = 4096;
+const SURVEYED: usize = 200;
 
 impl Server {
     /// Connects, and learns who the server is.
@@ -370,6 +375,49 @@ impl Server {
         call.invoke_async(&mut self.connection.clone())
             .await
             .map_err(failed)
+    }
+
+    /// Looks at about `most` keys of the server from `from` on, and at the tags of those that are entries.
+    pub(crate) async fn survey(
+        &self,
+        names: &Names,
+        wanted: &Wanted,
+        from: u64,
+        most: usize,
+    ) -> Result<Survey, StoreError> {
+        let mut connection = self.connection.clone();
+        let mut scan = redis::cmd("SCAN");
+        scan.arg(from).arg("MATCH").arg(names.all_entries());
+        scan.arg("COUNT").arg(most);
+        let (next, keys): (u64, Vec<Vec<u8>>) = scan.query_async(&mut connection).await.map_err(failed)?;
+        let mut survey = Survey::default();
+        survey.next = (next != 0).then_some(next);
+        survey.seen = keys.len();
+        let mut tags = HashSet::new();
+        // In portions, however many keys the server names at once.
+        for keys in keys.chunks(SURVEYED) {
+            let mut pipe = redis::pipe();
+            for key in keys {
+                pipe.cmd("GETRANGE").arg(&key[..]).arg(0).arg(START - 1);
+            }
+            let starts: Vec<Vec<u8>> = pipe.query_async(&mut connection).await.map_err(failed)?;
+            for (key, start) in keys.iter().zip(starts) {
+                let mut found = Frame::tags(&Bytes::from(start));
+                if found == Err(FrameError::Truncated) {
+                    let mut get = redis::cmd("GET");
+                    let whole: Vec<u8> = get
+                        .arg(&key[..])
+                        .query_async(&mut connection)
+                        .await
+                        .map_err(failed)?;
+                    found = Frame::tags(&Bytes::from(whole));
+                }
+                // What is no entry has none, and is nobody's.
+                tags.extend(found.unwrap_or_default().into_iter().filter(|tag| wanted(tag)));
+            }
+        }
+        survey.tags = tags.into_iter().collect();
+        Ok(survey)
     }
 
     /// Has the server learn the scripts, so that their first calls need no detour.

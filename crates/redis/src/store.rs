@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use larder_store::{
-    Announcement, Answer, Capture, Entry, Forgotten, Frame, Kept, Key, Lookup, Put, SharedEntry, Size, Store,
-    StoreError, StoreErrorKind, Strength, Tag, Turn, Validity,
+    Announcement, Answer, Capture, Entry, Forgotten, Frame, FrameError, Kept, Key, Lookup, Put, SharedEntry,
+    Size, Store, StoreError, StoreErrorKind, Strength, Survey, Tag, Turn, Validity, Wanted,
 };
 use tokio::runtime::Handle;
 use tokio::time::timeout;
@@ -17,12 +17,13 @@ use crate::feed::{Coherence, Feed};
 use crate::link::Link;
 use crate::lookup::{self, Shelves};
 use crate::lookup_many::lookup_many;
+use crate::metrics::{self, Operation};
 use crate::pending::Invalidation;
 use crate::protocol::{IntentId, RecordId, Verdict};
 use crate::seal::{Seal, Seen};
 use crate::server::{Scope, random};
 use crate::turns::{TurnId, Turns};
-use crate::writes::{Write, Writes, count};
+use crate::writes::{Write, Writes};
 
 /// Keeps entries on a Redis (6 or later) or Valkey server, shared by all instances of a service, and their bodies in this
 /// process's memory.
@@ -135,13 +136,17 @@ impl RedisStore {
         let time_to_live = time_to_live(&entry, inner.longest);
         let records = seal.records.clone();
         let entry = SharedEntry::new(entry.with_stamps(seal));
-        let frame = frame.ok().filter(|frame| frame.len() <= inner.largest);
-        let Some(frame) = frame else {
-            count(&entry, Kept::RejectedSize);
-            return Put {
-                entry,
-                kept: Kept::RejectedSize,
-            };
+        let frame = match frame {
+            Ok(frame) if frame.len() <= inner.largest => Ok(frame),
+            Err(FrameError::Unencodable) => Err(Kept::RejectedForm),
+            _ => Err(Kept::RejectedSize),
+        };
+        let frame = match frame {
+            Ok(frame) => frame,
+            Err(kept) => {
+                metrics::put(&entry, kept);
+                return Put { entry, kept };
+            }
         };
         inner
             .shelves
@@ -187,19 +192,27 @@ impl RedisStore {
     }
 }
 
+/// What one step of a survey may take.
+const SURVEY: Duration = Duration::from_secs(5);
+
 impl Store for RedisStore {
     fn name(&self) -> &'static str {
         "redis"
     }
 
     fn lookup(&self, key: &[u8]) -> Answer<Result<Lookup, StoreError>> {
-        let (link, shelves) = (Arc::clone(&self.0.link), Arc::clone(&self.0.shelves));
+        let (link, shelves) = (&self.0.link, &self.0.shelves);
         if let Some(bound) = self.0.coherence.bound() {
-            if let Some(entry) = lookup::proved(&link, &shelves, key, bound) {
+            if let Some(entry) = lookup::proved(link, shelves, key, bound) {
                 return Answer::Ready(Ok(Lookup::Found(entry)));
             }
-            self.0.feed.begin(&link, bound);
+            self.0.feed.begin(link, bound);
         }
+        self.lookup_strictly(key)
+    }
+
+    fn lookup_strictly(&self, key: &[u8]) -> Answer<Result<Lookup, StoreError>> {
+        let (link, shelves) = (Arc::clone(&self.0.link), Arc::clone(&self.0.shelves));
         Answer::Later(Box::pin(lookup::lookup(link, shelves, Key::from(key))))
     }
 
@@ -243,7 +256,7 @@ impl Store for RedisStore {
                 .as_ref()
                 .map(|board| board.note(link.names.of(&records)));
             let capturing = live.server.capture(&link.names, &records, time_to_live);
-            let captured = link.within(&live, capturing).await?;
+            let captured = link.within(&live, Operation::Capture, capturing).await?;
             let stamp = captured.stamp;
             let noted = noted.filter(|_| captured.is_valid);
             let seen = Seen {
@@ -302,7 +315,7 @@ impl Store for RedisStore {
             match adopted {
                 Ok(seen) => Self::take_in(&inner, key, entry, seen),
                 Err(kept) => {
-                    count(&entry, kept);
+                    metrics::put(&entry, kept);
                     Put {
                         entry: SharedEntry::new(entry),
                         kept,
@@ -344,6 +357,22 @@ impl Store for RedisStore {
         self.forget_scope(Scope::Records(RecordId::of_all(tags)), Strength::Hard, intent)
     }
 
+    fn survey(&self, wanted: &Wanted, from: u64, most: usize) -> Answer<Result<Survey, StoreError>> {
+        let (link, wanted) = (Arc::clone(&self.0.link), Arc::clone(wanted));
+        Answer::Later(Box::pin(async move {
+            let live = link.live()?;
+            let surveying = live.server.survey(&link.names, &wanted, from, most);
+            // Not the budget of a request, nor its word on whether the server is well: this may take its time.
+            match timeout(SURVEY, surveying).await {
+                Ok(result) => result,
+                Err(_) => Err(StoreError::new(
+                    StoreErrorKind::Timeout,
+                    "the survey of the entries took too long; ask for fewer at a time",
+                )),
+            }
+        }))
+    }
+
     fn size(&self) -> Size {
         let mut size = Size::default();
         if let Some(memory) = &self.0.shelves.memory {
@@ -365,7 +394,7 @@ async fn adopt<'a>(
     let link = &inner.link;
     let live = link.live().map_err(|_| Kept::Error)?;
     let adopting = live.server.adopt(&link.names, records, time_to_live, seen.stamp);
-    match link.within(&live, adopting).await {
+    match link.within(&live, Operation::Adopt, adopting).await {
         Ok(Verdict::Valid) => Ok(seen),
         Ok(_) if cfg!(larder_mutant = "redis_joins_by_key") => Ok(seen),
         Ok(_) => Err(Kept::RejectedStamp),

@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use larder_store::{Lease, StoreError, Turn, TurnEnd};
-use metrics::counter;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
@@ -18,6 +17,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::ear::{Ear, Heard};
 use crate::link::Link;
+use crate::metrics::{self, Operation};
 use crate::server::random;
 
 /// How long a lease lasts when nobody renews it: so long others wait for a process that died.
@@ -81,16 +81,16 @@ impl Turns {
         let heard = self.ear.is_open().then(|| self.waiters.wait_for(id));
         let token = random()?;
         let asking = live.server.take_turn(&link.names, id.0, token, LEASE);
-        match link.within(&live, asking).await? {
+        match link.within(&live, Operation::Turn, asking).await? {
             None => {
-                count("own");
+                metrics::turn("own");
                 let held = Held::new(link, id, token);
                 let weak = Arc::downgrade(&held);
                 let lease = Lease::new(move |end| held.ends(end));
                 Ok((Turn::Own(Some(lease)), weak))
             }
             Some(left) => {
-                count("others");
+                metrics::turn("others");
                 let left = left.clamp(LEAST, LEASE);
                 let turns = Arc::clone(&self);
                 Ok((Turn::Others(Box::pin(turns.hear(link, heard, left))), Weak::new()))
@@ -225,7 +225,7 @@ impl Drop for Held {
         drop(runtime.spawn(async move {
             let Ok(live) = link.live() else { return };
             let ending = live.server.end_turn(&link.names, id.0, token, message);
-            if let Err(error) = link.within(&live, ending).await {
+            if let Err(error) = link.within(&live, Operation::Turn, ending).await {
                 tracing::debug!(server = link.address, %error, "the end of a turn was not told");
             }
         }));
@@ -241,7 +241,7 @@ async fn renew(held: Weak<Held>) {
         drop(held);
         if let Ok(live) = link.live() {
             let renewing = live.server.renew_turn(&link.names, id.0, token, LEASE);
-            let _ = link.within(&live, renewing).await;
+            let _ = link.within(&live, Operation::Turn, renewing).await;
         }
     }
 }
@@ -272,10 +272,6 @@ fn write(id: TurnId, end: u8) -> [u8; 17] {
     let mut message = [end; 17];
     message[..16].copy_from_slice(&id.0.to_be_bytes());
     message
-}
-
-fn count(whose: &'static str) {
-    counter!("larder_turns_total", "backend" => "redis", "whose" => whose).increment(1);
 }
 
 #[cfg(test)]

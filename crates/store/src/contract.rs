@@ -9,7 +9,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use crate::entry::{Entry, SharedEntry};
-use crate::error::StoreError;
+use crate::error::{StoreError, StoreErrorKind};
 use crate::key::Key;
 use crate::ledger::{Sequence, Strength, Validity};
 use crate::tag::Tag;
@@ -98,6 +98,12 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Looks for the entry under `key`.
     fn lookup(&self, key: &[u8]) -> Answer<Result<Lookup, StoreError>>;
 
+    /// Looks for the entry under `key` and knows of every invalidation that was complete before, also where
+    /// [`lookup`](Store::lookup) was set to be behind for a while. By default they are the same.
+    fn lookup_strictly(&self, key: &[u8]) -> Answer<Result<Lookup, StoreError>> {
+        self.lookup(key)
+    }
+
     /// Looks for the entries under all of `keys`, and answers in their order.
     ///
     /// By default it asks for each, for all at the same time. A store behind a connection does it in one round trip.
@@ -149,8 +155,34 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         self.forget(tags, Strength::Hard)
     }
 
+    /// The tags that entries carry and `wanted` accepts: some at a time, from a place that is 0 at first and
+    /// [`next`](Survey::next) then. A store that can looks at no more than about `most` entries each time. What comes in
+    /// meanwhile may be left out. For maintenance: it costs as much as there are entries.
+    ///
+    /// By default it is [unsupported](crate::StoreErrorKind::Unsupported).
+    fn survey(&self, wanted: &Wanted, from: u64, most: usize) -> Answer<Result<Survey, StoreError>> {
+        let _ = (wanted, from, most);
+        let message = format!("the store `{}` cannot tell which tags there are", self.name());
+        Answer::Ready(Err(StoreError::new(StoreErrorKind::Unsupported, message)))
+    }
+
     /// How much it holds in this process.
     fn size(&self) -> Size;
+}
+
+/// Which tags a [`survey`](Store::survey) looks for.
+pub type Wanted = Arc<dyn Fn(&Tag) -> bool + Send + Sync>;
+
+/// What a [`survey`](Store::survey) found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Survey {
+    /// The tags, each once.
+    pub tags: Vec<Tag>,
+    /// How many entries were looked at.
+    pub seen: usize,
+    /// Where to go on; `None` at the end.
+    pub next: Option<u64>,
 }
 
 /// The name of an announced change.
@@ -298,6 +330,8 @@ pub enum Kept {
     RejectedStamp,
     /// It is larger than what the store may give to one entry.
     RejectedSize,
+    /// It is a value of this process that cannot be written as bytes, which the store needs.
+    RejectedForm,
     /// The store failed.
     Error,
 }
@@ -310,6 +344,7 @@ impl Kept {
             Self::Stored => "stored",
             Self::RejectedStamp => "rejected_stamp",
             Self::RejectedSize => "rejected_size",
+            Self::RejectedForm => "rejected_form",
             Self::Error => "error",
         }
     }

@@ -7,6 +7,7 @@
 //! - [`Shelf`] has entries in memory within a bound, for stores with stamps of their own.
 //! - [`Frame`] is an entry as bytes, for stores outside this process.
 //! - [`Flights`] lets one of many concurrent callers work and the others wait; a [`Turn`] does so among processes.
+//! - [`ReadToken`] lets a client see its own change at once.
 //! - [`Clock`] tells the time, and [`FakeClock`] tells the time that a test wants.
 //!
 //! This crate is for those who write a store or a layer. Those who use Larder find all of it in the crate `larder`.
@@ -24,6 +25,7 @@ mod key_part;
 mod ledger;
 mod memory;
 mod placeholder;
+mod read_token;
 mod search;
 mod shelf;
 mod sync;
@@ -33,7 +35,9 @@ mod turn;
 mod value;
 
 pub use clock::{Clock, FakeClock, Timestamp};
-pub use contract::{Announcement, Answer, Capture, Forgotten, Kept, Lookup, Put, Size, Store, Useless};
+pub use contract::{
+    Announcement, Answer, Capture, Forgotten, Kept, Lookup, Put, Size, Store, Survey, Useless, Wanted,
+};
 pub use entry::{Content, Entry, Lifetime, SharedEntry, StoredResponse, VaryNames};
 pub use error::{StoreError, StoreErrorKind};
 pub use flight::{Flights, Landing, Leader, Role, Waiter};
@@ -43,6 +47,7 @@ pub use key_part::KeyPart;
 pub use ledger::{Sequence, Strength, Validity};
 pub use memory::MemoryStore;
 pub use placeholder::{TemplateError, TemplateErrorKind, Unfilled, UnfilledPlaceholder};
+pub use read_token::ReadToken;
 pub use search::{IgnoredParameters, SearchVariance};
 pub use shelf::{NoRoom, Shelf};
 pub use tag::{Tag, TagId, TagKind};

@@ -15,7 +15,7 @@ use crate::engine::{Core, Engine, Failure, Flight, FlightKey};
 use crate::flow::{Decision, JOINS, LONGEST, decide};
 use crate::freshness::{Load, may_stand_in};
 use crate::lead::{self, Taken, end_of};
-use crate::metrics::rare;
+use crate::metrics::{Metrics, rare};
 use crate::status::{MissReason, Outcome};
 
 pub(super) type Lead = Option<lead::Lead>;
@@ -89,7 +89,9 @@ impl<'a, T: Any + Clone + Send + Sync> Trip<'a, T> {
         let mut tags = Some(tags);
         let until = Instant::now() + self.values.policy.wait.min(LONGEST);
         for _ in 0..JOINS {
+            let (began, chosen) = (std::time::Instant::now(), Metrics::timer().is_some());
             let decision = self.look().await;
+            decision.looked_up(self.name(), began, chosen, self.core().clock.now());
             if let Decision::Hit(entry) = &decision
                 && let Some(value) = self.values.hit(entry)
             {
@@ -240,7 +242,7 @@ impl<'a, T: Any + Clone + Send + Sync> Trip<'a, T> {
     pub(super) async fn stands_in(&self) -> Option<&HeldValue> {
         let core = self.core();
         let entry = self.before.as_ref()?;
-        let known = core.is_known(&entry.entry).await;
+        let known = core.is_known(&entry.0).await;
         (known && may_stand_in(entry.lifetime(), core.clock.now(), Duration::ZERO)).then_some(entry)
     }
 
@@ -316,11 +318,8 @@ impl<'a, T: Any + Clone + Send + Sync> Trip<'a, T> {
         if !valid {
             return None;
         }
-        let made = HeldValue {
-            entry,
-            tier: Tier::Memory,
-        };
-        self.values.serve(&made, Outcome::Coalesced)
+        self.values
+            .serve(&HeldValue(entry, Tier::Memory), Outcome::Coalesced)
     }
 
     /// Makes the value here. `leader` frees those who wait, however this ends.

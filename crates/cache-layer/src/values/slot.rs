@@ -9,6 +9,7 @@ use larder_store::{Answer, Key, KeyPart, Tag};
 use super::fill::{Making, Trip};
 use super::typed::{Keeping, Made, Values};
 use super::work::{Anywhere, Here, Work};
+use crate::cached::Held;
 use crate::engine::Engine;
 use crate::flow::{Decision, decide};
 use crate::freshness::Load;
@@ -288,15 +289,15 @@ impl<T: Any + Clone + Send + Sync> Place<'_, T> {
         }
         let core = engine.core();
         let luck = policy.luck();
+        let timer = Metrics::timer();
         if let Answer::Ready(found) = core.store.lookup(key.as_slice()) {
-            let timer = Metrics::timer();
             let now = core.clock.now();
             if let Decision::Hit(entry) = decide(values.found(found), policy.early_refresh, None, now, luck)
                 && let Some(value) = values.hit(&entry)
             {
                 if let Some(began) = timer {
-                    let age = entry.entry.lifetime.age_ms(now);
-                    policy.metrics.sample(&policy.name, began, age);
+                    let age = entry.0.lifetime.age_ms(now);
+                    Metrics::sample(&policy.name, entry.tier(), began, age);
                 }
                 return Ok(value);
             }

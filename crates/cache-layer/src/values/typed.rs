@@ -19,7 +19,7 @@ use crate::hints::CacheHints;
 use crate::key::KeyBytes;
 use crate::locate::{Found, entry_of};
 use crate::metrics::rare;
-use crate::status::{MissReason, Outcome};
+use crate::status::{MissReason, Outcome, UncacheableReason};
 
 /// How the values of one type are kept: a [`FillPolicy`] with its codec. Cheap to clone.
 ///
@@ -122,12 +122,14 @@ impl<T: Any + Send + Sync> Values<T> {
             return Found::Nothing(MissReason::Schema);
         };
         if value.live_as::<T>().is_some() {
-            let entry = HeldValue { entry, tier };
-            return Found::Entry { entry, soft };
+            return Found::Entry {
+                entry: HeldValue(entry, tier),
+                soft,
+            };
         }
         match value.read(self.policy.schema(&self.codec), self.codec.decode) {
             Ok(_) => Found::Entry {
-                entry: HeldValue { entry, tier },
+                entry: HeldValue(entry, tier),
                 soft,
             },
             Err(Unread::Schema) => Found::Nothing(MissReason::Schema),
@@ -161,7 +163,12 @@ impl<T: Any + Send + Sync> Values<T> {
         tags.extend(hints.tags);
         let captured = made.capture.is_some();
         let (Some(capture), Some(lifetime)) = (made.capture, lifetime) else {
-            rare::unkept(&policy.name, !captured);
+            let why = if captured {
+                UncacheableReason::Hint
+            } else {
+                UncacheableReason::StoreError
+            };
+            rare::uncacheable(&policy.name, why);
             // Its own tags are in no stamps that who waits could compare.
             let shareable = captured && !own;
             let lifetime = Lifetime::fresh(made.load.ended, std::time::Duration::ZERO);
@@ -173,6 +180,9 @@ impl<T: Any + Send + Sync> Values<T> {
         let put = core.put(made.key, entry, capture).await;
         let kept = put.as_ref().map_or(Kept::Error, |put| put.kept);
         rare::stored(&policy.name, kept, size, core.store.size());
+        if let Some(reason) = UncacheableReason::of(kept) {
+            rare::uncacheable(&policy.name, reason);
+        }
         match put {
             Some(put) if kept != Kept::Error => Keeping::Judged(put.entry, kept),
             _ => Keeping::Not(None),
@@ -186,14 +196,10 @@ impl<T: Any + Clone> Values<T> {
     pub(super) fn hit(&self, entry: &HeldValue) -> Option<T> {
         let policy = &*self.policy;
         let value = entry.value::<T>()?.clone();
-        let outcome = match entry.tier {
-            Tier::Memory => Outcome::HitL1,
-            Tier::Remote => Outcome::HitL2,
-        };
-        policy.metrics.outcome(&policy.name, outcome);
+        policy.metrics.outcome(&policy.name, entry.tier().hit());
         policy
             .metrics
-            .saved(&policy.name, entry.lifetime().load_ms, entry.entry.body_len());
+            .saved(&policy.name, entry.lifetime().load_ms, entry.0.body_len());
         Some(value)
     }
 
@@ -242,24 +248,26 @@ pub(super) enum Keeping {
     Not(Option<SharedEntry>),
 }
 
-/// An entry that is a value, which was read as what it is wanted as.
+/// An entry that is a value, which was read as what it is wanted as, and where it was found.
 #[derive(Debug, Clone)]
-pub(super) struct HeldValue {
-    pub(super) entry: SharedEntry,
-    pub(super) tier: Tier,
-}
+pub(super) struct HeldValue(pub(super) SharedEntry, pub(super) Tier);
 
 impl HeldValue {
     #[inline]
     pub(super) fn value<T: Any>(&self) -> Option<&T> {
-        self.entry.value()?.live_as()
+        self.0.value()?.live_as()
     }
 }
 
 impl Held for HeldValue {
     #[inline]
     fn lifetime(&self) -> &Lifetime {
-        &self.entry.lifetime
+        &self.0.lifetime
+    }
+
+    #[inline]
+    fn tier(&self) -> Tier {
+        self.1
     }
 }
 

@@ -107,6 +107,11 @@ impl Names {
         format!("{{{}}}:t:{}{id:x}", self.namespace, char::from(kind))
     }
 
+    /// The pattern of the keys of all entries, for `SCAN`. Nothing in a namespace has a meaning there.
+    pub(crate) fn all_entries(&self) -> String {
+        format!("{}:e1:*", self.namespace)
+    }
+
     /// The key of the entry under `key`. Other keys may have the same: the frame holds the whole of its own. The number is
     /// the version of the frame, so that programs of two versions do not take each other's place.
     pub(crate) fn entry(&self, key: &[u8]) -> String {
