@@ -10,7 +10,7 @@ use larder_store::{
     Capture, Clock, Content, Entry, Kept, Key, Lease, Lifetime, Lookup, Store, StoredResponse, Strength, Tag,
     Turn, TurnEnd,
 };
-use larder_testkit::RedisServer;
+use larder_testkit::{Fault, FaultProxy, RedisServer};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const KEY: &[u8] = b"key";
@@ -80,8 +80,14 @@ async fn who_waits_is_told_how_the_turn_ended() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_is_told_when_the_entry_is_there_and_not_before() {
     let server = RedisServer::start();
-    let (one, two) = (store(&server).await, store(&server).await);
-    for round in 0..30 {
+    let (proxy, two) = (FaultProxy::before(server.addr()), store(&server).await);
+    let one = RedisStore::builder(server.url_at(proxy.addr()))
+        .namespace("shop")
+        .budget(PATIENCE);
+    let one = one.connect().await.unwrap();
+    // The entry is sent when a question before it was answered; what needs no answer overtakes it.
+    proxy.set(Fault::Delay(Duration::from_millis(100)));
+    for round in 0..4 {
         let (first, second) = (capture(&one).await, capture(&two).await);
         let lease = own(&one, &first).await;
         let body = format!("{round} {}", "x".repeat(1 << 18));
