@@ -178,7 +178,6 @@ fn split(lookup: Result<Lookup, StoreError>, reading: Reading) -> Result<Found, 
     )
 }
 
-/// Why nothing of use was found.
 /// The entry that was found, whether it is stale whatever its age, and where it was.
 #[inline]
 pub(crate) fn entry_of(lookup: Result<Lookup, StoreError>) -> Result<(SharedEntry, bool, Tier), MissReason> {
@@ -192,6 +191,7 @@ pub(crate) fn entry_of(lookup: Result<Lookup, StoreError>) -> Result<(SharedEntr
     }
 }
 
+/// Why nothing of use was found.
 const fn why(nothing: &Lookup) -> MissReason {
     match nothing {
         Lookup::Forgotten => MissReason::Tag,
