@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_cache_layer::{CacheLayer, Engine, Identify, Limits, PerIdentity, PresetTtls, Profile, Switch};
+use larder_cache_layer::{
+    CacheLayer, Engine, Identify, Limits, PerIdentity, PresetTtls, Profile, Stats, Switch,
+};
 use larder_invalidation::{Actions, Invalidator, JournalLimits};
 use larder_lock::{Lease, LockOptions, Locker, Locks};
 use larder_store::{Clock, MemoryStore, Size, Store};
@@ -230,6 +232,35 @@ impl Larder {
     #[must_use]
     pub fn size(&self) -> Size {
         self.engine.size()
+    }
+
+    /// What all layers have counted since they were made, how much is kept, and how the store is. The counters only grow;
+    /// see [stats](crate::guide::admin). It asks nobody and holds up no request.
+    ///
+    /// ```
+    /// use axum::{Router, body::Body, routing::get};
+    /// use http::Request;
+    /// use larder::{Larder, MissReason};
+    /// use tower::ServiceExt;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let larder = Larder::in_memory(1 << 20);
+    /// let app: Router = Router::new().route("/jam", get(|| async { "jam" }).layer(larder.hot_cache("jam")));
+    /// for _ in 0..4 {
+    ///     app.clone().oneshot(Request::get("/jam").body(Body::empty()).unwrap()).await.unwrap();
+    /// }
+    /// let stats = larder.stats();
+    /// let jam = &stats.layer("jam").unwrap().counts;
+    /// assert_eq!((jam.requests(), jam.hits(), jam.fills()), (4, 3, 1));
+    /// assert_eq!(jam.hit_ratio(), Some(0.75));
+    /// assert!(jam.misses().any(|why| why == (MissReason::Absent, 1)));
+    /// assert_eq!(stats.memory.entries, 1);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.engine.stats()
     }
 
     /// Waits until no background fill and no invalidation that nobody waits for is under way. The wait is as long as the

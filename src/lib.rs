@@ -39,6 +39,7 @@
 //! - [`CacheHints`] is what a handler says of its own response: a lifetime, tags, or that it must not be kept.
 //! - [`Outcome`] is what became of a request, with [`MissReason`], [`BypassReason`] and [`UncacheableReason`] for why.
 //!   Every answer says it: see [answers](guide::answers).
+//! - [`Stats`] are the numbers of all layers for programs: [`Larder::stats`].
 //! - [`Store`] is the contract of what keeps entries; [`MemoryStore`] keeps them in this process.
 //! - [`Clock`] tells the time, and [`FakeClock`] the time that a test wants. See [testing](guide::testing).
 //! - [`Config`] is what the environment says. See [configuration](guide::configuration).
@@ -94,10 +95,10 @@ pub use larder::{Builder, Larder};
 #[cfg(feature = "axum")]
 pub use larder_cache_layer::from_extractor;
 pub use larder_cache_layer::{
-    Body, BypassReason, Cache, CacheHints, CacheLayer, ClientCaching, Codec, Engine, FillPolicy, Identify,
-    Identity, Limits, MissReason, NamedTtl, Outcome, PerIdentity, Preset, PresetTtls, Profile, QueryKey,
-    RequestView, ResponseFuture, Scope, Shared, Slot, Switch, Ttl, TtlError, UncacheableReason,
-    UnkeyedHeaders, Values, Verdict,
+    Body, BypassReason, Cache, CacheHints, CacheLayer, ClientCaching, Codec, Counts, Engine, FillPolicy,
+    Identify, Identity, LayerStats, Limits, MissReason, NamedTtl, Outcome, PerIdentity, Preset, PresetTtls,
+    Profile, QueryKey, RequestView, ResponseFuture, Scope, Shared, Slot, Stats, Switch, Ttl, TtlError,
+    UncacheableReason, UnkeyedHeaders, Values, Verdict,
 };
 pub use larder_etag as etag;
 #[cfg(feature = "idempotency")]

@@ -13,7 +13,6 @@ use crate::freshness::{self, Admission, Load};
 use crate::headers;
 use crate::hide::varies_by_hidden;
 use crate::hints::CacheHints;
-use crate::metrics::rare;
 use crate::recipe::{Recipe, Searched, now_or_in_background};
 use crate::status::{Outcome, UncacheableReason};
 use crate::{groups, key, search};
@@ -109,13 +108,13 @@ impl Making {
         let left_out = recipe.left_out.clone();
         let (entry, kept) = recipe.keep(&parts, body, self.leader.take()).await;
         let now = layer.engine.core().clock.now();
-        let status = self.status(self.answered);
         let not = match kept {
             Kept::Stored => None,
             Kept::RejectedStamp => Some(UncacheableReason::Stamp),
             Kept::RejectedSize => Some(UncacheableReason::TooLarge),
             _ => Some(UncacheableReason::StoreError),
         };
+        let status = self.status(self.answered, not);
         let made = if self.answered == parts.status && !self.asked.head {
             Outcome::Miss
         } else {
@@ -157,7 +156,7 @@ impl Making {
         head.headers_mut().clone_from(&parts.headers);
         let (head, ()) = head.into_parts();
         headers::client_caching(&mut parts.headers, policy, 0);
-        let status = self.status(self.answered);
+        let status = self.status(self.answered, None);
         headers::outcome_headers(&mut parts.headers, policy, Outcome::Miss, &status);
         self.count(Outcome::Miss);
         let limit = policy.max_body;
@@ -171,7 +170,7 @@ impl Making {
                 now_or_in_background(layer.engine.core(), keeping);
             }
             Err(reason) => {
-                rare::uncacheable(&layer.policy.name, reason);
+                layer.metrics.uncacheable(&layer.policy.name, reason);
                 tracing::debug!(cache = &*layer.policy.name, reason = reason.as_str(), "not kept");
                 let core = layer.engine.core();
                 core.loners.mark(key::loner_hash(&recipe.asked), core.clock.now());

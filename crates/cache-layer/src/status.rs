@@ -105,6 +105,20 @@ pub enum MissReason {
 }
 
 impl MissReason {
+    pub(crate) const ALL: [Self; 11] = [
+        Self::Absent,
+        Self::Expired,
+        Self::Tag,
+        Self::Vary,
+        Self::Request,
+        Self::Epoch,
+        Self::Schema,
+        Self::Decode,
+        Self::Intent,
+        Self::TierError,
+        Self::Breaker,
+    ];
+
     /// Whether the store was of no help, so that nothing can be kept either.
     pub(crate) const fn is_failure(self) -> bool {
         matches!(self, Self::TierError | Self::Breaker)
@@ -173,6 +187,22 @@ pub enum BypassReason {
 }
 
 impl BypassReason {
+    pub(crate) const ALL: [Self; 13] = [
+        Self::Method,
+        Self::Head,
+        Self::Authorization,
+        Self::IdentityHeader,
+        Self::Cookie,
+        Self::NoIdentity,
+        Self::Range,
+        Self::NoStore,
+        Self::Body,
+        Self::Upgrade,
+        Self::Host,
+        Self::Rule,
+        Self::Disabled,
+    ];
+
     /// The word in `Cache-Status` (`detail`), metrics and logs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -250,6 +280,28 @@ pub enum UncacheableReason {
 }
 
 impl UncacheableReason {
+    pub(crate) const ALL: [Self; 19] = [
+        Self::Status,
+        Self::SetCookie,
+        Self::Private,
+        Self::NoStore,
+        Self::Authorization,
+        Self::NoCache,
+        Self::NoLifetime,
+        Self::VaryStar,
+        Self::Groups,
+        Self::HiddenVary,
+        Self::TooLarge,
+        Self::Streaming,
+        Self::Incomplete,
+        Self::Validator,
+        Self::Head,
+        Self::Hint,
+        Self::UnresolvedTag,
+        Self::Stamp,
+        Self::StoreError,
+    ];
+
     /// The word in `Cache-Status` (`detail`), metrics and logs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -122,6 +122,11 @@ impl Board {
         self.run.store(run, Ordering::SeqCst);
     }
 
+    /// Whether anything is told.
+    pub(crate) fn is_up(&self) -> bool {
+        self.up.load(Ordering::SeqCst)
+    }
+
     /// Whether it is the server with this hash that is listened to.
     pub(crate) fn is_listening_to(&self, run: u64) -> bool {
         self.run.load(Ordering::SeqCst) == run

@@ -1,12 +1,13 @@
 //! The store.
 
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use larder_store::{
-    Announcement, Answer, Capture, Entry, Forgotten, Frame, Kept, Key, Lookup, Put, SharedEntry, Size, Store,
-    StoreError, StoreErrorKind, Strength, Tag, Validity,
+    Announcement, Answer, Capture, Condition, Entry, Forgotten, Frame, Kept, Key, Lookup, Put, SharedEntry,
+    Size, Store, StoreError, StoreErrorKind, Strength, Tag, Validity,
 };
 use tokio::runtime::Handle;
 use tokio::time::timeout;
@@ -297,6 +298,21 @@ impl Store for RedisStore {
             size.capacity = memory.capacity();
         }
         size
+    }
+
+    fn visit(&self, see: &mut dyn FnMut(&Key, &SharedEntry) -> ControlFlow<()>) -> bool {
+        if let Some(memory) = &self.0.shelves.memory {
+            memory.visit(see);
+        }
+        self.0.shelves.memory.is_some()
+    }
+
+    fn probe(&self) -> Answer<Result<(), StoreError>> {
+        Answer::Later(Box::pin(Arc::clone(&self.0.link).probe()))
+    }
+
+    fn condition(&self) -> Condition {
+        self.0.link.condition()
     }
 }
 

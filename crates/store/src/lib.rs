@@ -32,12 +32,14 @@ mod template;
 mod value;
 
 pub use clock::{Clock, FakeClock, Timestamp};
-pub use contract::{Announcement, Answer, Capture, Forgotten, Kept, Lookup, Put, Size, Store, Useless};
+pub use contract::{
+    Announcement, Answer, Breaker, Capture, Condition, Forgotten, Kept, Lookup, Put, Size, Store, Useless,
+};
 pub use entry::{Content, Entry, Lifetime, SharedEntry, StoredResponse, VaryNames};
 pub use error::{StoreError, StoreErrorKind};
 pub use flight::{Flights, Landing, Leader, Role, Waiter};
 pub use frame::{Frame, FrameError};
-pub use key::{Key, KeyBuffer, KeyWriter};
+pub use key::{Key, KeyBuffer, KeyReader, KeyWriter};
 pub use key_part::KeyPart;
 pub use ledger::{Sequence, Strength, Validity};
 pub use memory::MemoryStore;

@@ -6,6 +6,7 @@
 //! and they never change.
 
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::contract::{Answer, Capture, Forgotten, Kept, Lookup, Put, Size, Store};
@@ -117,6 +118,11 @@ impl Store for MemoryStore {
             capacity: self.shelf.capacity(),
             tags: self.ledger.len(),
         }
+    }
+
+    fn visit(&self, see: &mut dyn FnMut(&Key, &SharedEntry) -> ControlFlow<()>) -> bool {
+        self.shelf.visit(see);
+        true
     }
 }
 

@@ -33,7 +33,7 @@ impl<T: Any + Clone + Send + Sync> Trip<'_, T> {
         W: Work<T, E>,
     {
         let core = self.core();
-        rare::miss(self.name(), self.reason);
+        self.values.policy.metrics.miss(self.name(), self.reason);
         let (answer, mut made) = oneshot::channel();
         let Some(mut work) = fill().detach(self.then(leader, capture, None), Some(answer)) else {
             unreachable!("`soft` has no limit for work that does not detach");
@@ -109,7 +109,8 @@ impl<T: Any + Clone + Send + Sync> Trip<'_, T> {
                 let word = if value.is_some() { "ok" } else { "error" };
                 let name = &*values.policy.name;
                 let mode = trigger.map_or("foreground", |_| "background");
-                rare::load(name, mode, word, ended.since(began));
+                let (metrics, took) = (&values.policy.metrics, ended.since(began));
+                metrics.ended(name, mode, word, took, core.slow_fill());
                 if let Some(trigger) = trigger {
                     rare::refresh(name, trigger, word);
                 }

@@ -276,7 +276,7 @@ impl<'a, T: Any + Clone + Send + Sync> Trip<'a, T> {
         leader: Lead,
         capture: Option<Capture>,
     ) -> Result<T, E> {
-        rare::miss(self.name(), self.reason);
+        self.values.policy.metrics.miss(self.name(), self.reason);
         let core = self.core();
         let values = self.values;
         let policy = &*values.policy;
@@ -291,7 +291,10 @@ impl<'a, T: Any + Clone + Send + Sync> Trip<'a, T> {
             ended: core.clock.now(),
         };
         let word = if result.is_ok() { "ok" } else { "error" };
-        rare::load(&policy.name, "foreground", word, load.ended.since(began));
+        let took = load.ended.since(began);
+        policy
+            .metrics
+            .ended(&policy.name, "foreground", word, took, core.slow_fill());
         match result {
             Ok(value) => {
                 let made = Made {

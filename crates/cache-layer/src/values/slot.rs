@@ -13,7 +13,7 @@ use crate::engine::Engine;
 use crate::flow::{Decision, decide};
 use crate::freshness::Load;
 use crate::key::KeyBytes;
-use crate::metrics::{Metrics, rare};
+use crate::metrics::Metrics;
 use crate::status::{BypassReason, Outcome};
 
 /// The place of one value, in one cache.
@@ -87,6 +87,7 @@ where
             return None;
         }
         let core = self.engine.core();
+        self.values.policy.counts_in(core);
         let found = match core.store.lookup(self.key.as_slice()) {
             Answer::Ready(found) => found,
             later @ Answer::Later(_) => core.ask(later).await,
@@ -239,8 +240,9 @@ impl<T: Any + Clone + Send + Sync> Place<'_, T> {
     {
         let Self { engine, values, key } = self;
         let policy = &*values.policy;
+        policy.counts_in(engine.core());
         if !engine.is_enabled() {
-            rare::bypass(&policy.name, BypassReason::Disabled);
+            policy.metrics.bypass(&policy.name, BypassReason::Disabled);
             values.count(Outcome::Bypass);
             return (making.fill)(making.args).await;
         }

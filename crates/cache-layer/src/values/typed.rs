@@ -166,7 +166,7 @@ impl<T: Any + Send + Sync> Values<T> {
         tags.extend(hints.tags);
         let captured = made.capture.is_some();
         let (Some(capture), Some(lifetime)) = (made.capture, lifetime) else {
-            rare::unkept(&policy.name, !captured);
+            policy.metrics.unkept(&policy.name, !captured);
             // Its own tags are in no stamps that who waits could compare.
             let shareable = captured && !own;
             let lifetime = Lifetime::fresh(made.load.ended, std::time::Duration::ZERO);
