@@ -63,6 +63,7 @@
 //! | `axum` | on | [`from_extractor`], [`CacheHints`] and [`Parameters`] as parts of axum's responses, [`Error`] as one, [`RoutesWithLayers`], [`Memo`] as an extractor, path parameters as placeholders, and the URI that the client sent where a router is nested (`OriginalUri`) |
 //! | `macros` | on | [`cached`](macro@cached), [`invalidates`](macro@invalidates), and the derives of [`Action`](macro@Action), [`Tag`](macro@Tag) and [`KeyPart`](macro@KeyPart) |
 //! | `serde` | on | values of functions as JSON and postcard, for stores outside the process |
+//! | `admin` | off | [`admin`]: [`Larder::health`], routes for liveness and readiness, and [a page for operators](guide::admin) |
 //! | `idempotency` | off | [`idempotency`]: one run per `Idempotency-Key`, and signed requests that are accepted once |
 //! | `json`, `toml` | off | [`Actions`] from files |
 //! | `redis` | off | `RedisStore` and `Larder::redis`: entries shared by all instances of a service; [locks](lock) on Redis and Valkey servers; with `idempotency`, its records on Redis |
@@ -92,6 +93,8 @@ pub use identified::identified_by;
 pub use intent::Intent;
 pub use invalidation::{Invalidated, Invalidation};
 pub use larder::{Builder, Larder};
+#[cfg(feature = "admin")]
+pub use larder_admin as admin;
 #[cfg(feature = "axum")]
 pub use larder_cache_layer::from_extractor;
 pub use larder_cache_layer::{

@@ -18,8 +18,11 @@
 //! | [`idempotency`] | how does an operation run once, however often it is asked for? (feature `idempotency`) |
 //! | [`configuration`] | which variables of the environment count? |
 //! | [`metrics`] | which metrics are there, and what do they mean? |
+//! | [`admin`] | what does it do right now, why was this a miss, and who may see that? (feature `admin`) |
 
 pub mod actions;
+#[cfg(feature = "admin")]
+pub mod admin;
 pub mod answers;
 pub mod configuration;
 pub mod freshness;

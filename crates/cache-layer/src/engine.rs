@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{Request, StatusCode};
 use larder_store::{
     Announcement, Answer, Capture, Clock, Entry, Flights, Forgotten, Key, Put, SharedEntry, Size, Store,
     StoreError, StoreErrorKind, Strength, Tag, TagKind, Timestamp, Validity, VaryNames,
@@ -15,6 +15,7 @@ use larder_store::{
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use crate::admit;
 use crate::cached::Cached;
 use crate::described::Described;
 use crate::freshness::may_stand_in;
@@ -24,6 +25,7 @@ use crate::policy::Policy;
 use crate::presets::PresetTtls;
 use crate::recent::{self, PastFill, PastInvalidation, Recent};
 use crate::stats::{LayerStats, Stats};
+use crate::status::BypassReason;
 use crate::tally::Tally;
 use crate::tasks::Tasks;
 
@@ -126,6 +128,8 @@ struct Registered {
     share: bool,
     switch: Switch,
     described: Described,
+    /// For people who ask what it would do with a request.
+    policy: Policy,
     /// The layer that has the name, as long as it or a service of it is there.
     layer: Weak<()>,
 }
@@ -306,6 +310,24 @@ impl Engine {
         all
     }
 
+    /// Why the layer called `name` would have no part in such a request, if that is so as far as its head tells: who asks,
+    /// where that decides, is not known. `None` where there is no such layer.
+    ///
+    /// Rules of the application are asked too, with the request as it is.
+    #[must_use]
+    pub fn admits(&self, name: &str, head: Request<()>) -> Option<Result<(), BypassReason>> {
+        let (mut policy, switch) = {
+            let layers = self.0.layers.lock().unwrap_or_else(PoisonError::into_inner);
+            let layer = layers.get(name)?;
+            (layer.policy.clone(), layer.switch.clone())
+        };
+        if !self.is_enabled() || !switch.is_on() {
+            return Some(Err(BypassReason::Disabled));
+        }
+        policy.settle();
+        Some(admit::request(&head.map(|()| String::new()), &policy).map(|_| ()))
+    }
+
     /// Waits until no background fill is under way.
     pub async fn idle(&self) {
         self.0.tasks.idle().await;
@@ -341,6 +363,7 @@ impl Engine {
             layer: Arc::downgrade(layer),
             switch: Switch::new(),
             described: Described::of(policy),
+            policy: policy.clone(),
         });
         let other = registered
             .layer
@@ -350,6 +373,7 @@ impl Engine {
         if other.is_none() {
             (registered.at, registered.layer) = (at, Arc::downgrade(layer));
             registered.described = Described::of(policy);
+            registered.policy = policy.clone();
         } else {
             registered.described.add(policy);
         }

@@ -127,10 +127,8 @@ where
         "filling"
     );
     if mode == Mode::Foreground {
-        making
-            .layer
-            .metrics
-            .miss(&making.layer.policy.name, making.fill.reason);
+        let built = &*making.layer;
+        built.metrics.miss(&built.policy.name, making.fill.reason);
     }
     let result = {
         let _inflight = making.layer.metrics.load(&making.layer.policy.name);

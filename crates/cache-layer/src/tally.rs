@@ -263,14 +263,14 @@ impl Counts {
     /// The numbers of both together.
     #[must_use]
     pub fn plus(mut self, other: &Self) -> Self {
-        self.each(other, |own, other| own.saturating_add(other));
+        self.each(other, u64::saturating_add);
         self
     }
 
     /// What was counted since it was `earlier`.
     #[must_use]
     pub fn since(mut self, earlier: &Self) -> Self {
-        self.each(earlier, |own, earlier| own.saturating_sub(earlier));
+        self.each(earlier, u64::saturating_sub);
         self
     }
 

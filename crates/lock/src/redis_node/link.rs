@@ -181,9 +181,9 @@ impl Link {
     /// Asks the server whether it is there.
     pub(super) async fn ping(self: &Arc<Self>) -> Result<(), NodeError> {
         let live = self.live().await?;
-        let ping = redis::cmd("PING");
-        let pong = ping.query_async::<redis::Value>(&mut live.connection.clone());
-        self.checked(&live, pong.await).map(drop)
+        let mut connection = live.connection.clone();
+        let pong: Result<redis::Value, _> = redis::cmd("PING").query_async(&mut connection).await;
+        self.checked(&live, pong).map(drop)
     }
 
     /// The connection. Whoever comes first has it made, by a task of its own: those who wait may leave.
