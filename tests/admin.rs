@@ -61,8 +61,7 @@ async fn look(app: &Router, path: &str) -> Value {
     serde_json::from_str(&text(response).await).unwrap()
 }
 
-fn change(path: &str, body: &Value) -> Builder {
-    let _ = body;
+fn change(path: &str) -> Builder {
     with_secret(Request::post(format!("/admin/api/{path}")))
         .header("host", "site.example")
         .header("x-larder-admin", "1")
@@ -70,7 +69,7 @@ fn change(path: &str, body: &Value) -> Builder {
 }
 
 async fn changed(app: &Router, path: &str, body: Value) -> (StatusCode, Value) {
-    let request = change(path, &body).body(Body::from(body.to_string())).unwrap();
+    let request = change(path).body(Body::from(body.to_string())).unwrap();
     let response = send(app, request).await;
     let status = response.status();
     (status, serde_json::from_str(&text(response).await).unwrap())
@@ -116,9 +115,7 @@ async fn nobody_passes_without_the_secret_whatever_is_asked_for() {
         }
     }
     for path in ["invalidate", "switch", "warm"] {
-        let mut request = change(path, &json!({}))
-            .body(Body::from("{\"kind\":\"all\"}"))
-            .unwrap();
+        let mut request = change(path).body(Body::from("{\"kind\":\"all\"}")).unwrap();
         request.headers_mut().remove("authorization");
         assert_eq!(
             send(&app, request).await.status(),
@@ -175,6 +172,14 @@ async fn the_page_loads_nothing_from_elsewhere_and_runs_its_own_script_alone() {
     ] {
         assert!(rest.contains(part), "{part}");
     }
+    let admin: Router = larder().admin(Token::new(SECRET).unwrap()).router();
+    let service = Router::new().nest_service("/admin", admin);
+    let slash = send(
+        &service,
+        with_secret(Request::get("/admin/")).body(Body::empty()).unwrap(),
+    )
+    .await;
+    assert!(text(slash).await.contains("src=\"/admin/page.js\""));
     let headers = response.headers().clone();
     assert_eq!(headers["cache-control"], "no-store");
     assert_eq!(headers["x-content-type-options"], "nosniff");
@@ -209,9 +214,7 @@ async fn a_change_that_another_site_could_send_is_refused() {
     visit(&app, "/teams/7").await;
     let body = json!({ "kind": "all" });
     let forged = |alter: fn(&mut HeaderMap)| {
-        let mut request = change("invalidate", &body)
-            .body(Body::from(body.to_string()))
-            .unwrap();
+        let mut request = change("invalidate").body(Body::from(body.to_string())).unwrap();
         alter(request.headers_mut());
         request
     };
@@ -278,9 +281,7 @@ async fn each_kind_of_change_does_what_it_says_and_no_more() {
         json!({ "kind": "tag", "value": "x", "more": 1 }),
         json!({ "kind": "none", "value": "x" }),
     ] {
-        let request = change("invalidate", &body)
-            .body(Body::from(body.to_string()))
-            .unwrap();
+        let request = change("invalidate").body(Body::from(body.to_string())).unwrap();
         assert_eq!(
             send(&app, request).await.status(),
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -288,9 +289,7 @@ async fn each_kind_of_change_does_what_it_says_and_no_more() {
         );
     }
     let large = json!({ "kind": "tag", "value": "x".repeat(100_000) });
-    let request = change("invalidate", &large)
-        .body(Body::from(large.to_string()))
-        .unwrap();
+    let request = change("invalidate").body(Body::from(large.to_string())).unwrap();
     assert_eq!(send(&app, request).await.status(), StatusCode::PAYLOAD_TOO_LARGE);
 }
 

@@ -2,6 +2,8 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const base = new URL(".", import.meta.url);
+// Who opened the page with the token in its address: no request may name a URL with one.
+base.username = base.password = "";
 const $ = (id) => document.getElementById(id);
 
 // Making elements. `props` sets properties, `data-`, `aria-` and the like as attributes.

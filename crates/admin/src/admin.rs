@@ -7,6 +7,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
+use http::StatusCode;
 use tokio::sync::Semaphore;
 
 use crate::access::Guard;
@@ -86,7 +87,8 @@ impl Admin {
         self
     }
 
-    /// The router, to be nested where the page is to be: `Router::new().nest("/admin", …)`.
+    /// The router, to be nested where the page is to be: `Router::new().nest("/admin", …)`. The page is at `/admin` then, and with
+    /// `nest_service` at `/admin/` too.
     pub fn router<S: Clone + Send + Sync + 'static>(self) -> Router<S> {
         let Self { parts, gate, warms } = self;
         parts.engine.watch();
@@ -113,6 +115,8 @@ impl Admin {
             .route("/api/invalidate", post(change::invalidate))
             .route("/api/switch", post(change::switch))
             .route("/api/warm", post(change::warm))
+            // Its own, so that the guard is before it.
+            .fallback(|| async { StatusCode::NOT_FOUND })
             .layer(DefaultBodyLimit::max(LARGEST_BODY))
             // Around all of it, what is not there too: it tells nobody what is.
             .layer(from_fn_with_state(gate, guarded))
