@@ -105,8 +105,9 @@ function line(points, which, begin, end, top) {
     if (value === null || point[0] < begin) { open = false; continue; }
     const x = ((point[0] - begin) / Math.max(end - begin, 1)) * 300;
     const y = 57 - (Math.min(value / top, 1) * 54);
-    drawn += `${open ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`;
-    if (!open) drawn += `L${x.toFixed(1)} ${y.toFixed(1)}`;
+    // One value alone is a dash, which can be seen.
+    if (!open) drawn += `M${Math.max(x - 2, 0).toFixed(1)} ${y.toFixed(1)}`;
+    drawn += `L${x.toFixed(1)} ${y.toFixed(1)}`;
     open = true;
   }
   return drawn;
@@ -155,7 +156,7 @@ function drawLayers(overview) {
     const points = series.get(layer.name) ?? [];
     const begin = Math.max(points[0]?.[0] ?? end, end - 600e3);
     const from = Math.min(begin, end - 60e3);
-    const span = time(end - from);
+    const span = end - from < 90e3 ? "minute" : `${Math.round((end - from) / 60e3)} min`;
     const ratios = values(points, 2);
     const runs = values(points, 3);
     const top = Math.max(10, ...runs) * 1.1;
@@ -167,7 +168,7 @@ function drawLayers(overview) {
     button.setAttribute("aria-checked", layer.is_on);
     button.textContent = layer.is_on ? "on" : "off";
     box.classList.toggle("off", !layer.is_on || !overview.enabled);
-    numbers.textContent = `${count(lately(points, 1) ?? 0)} requests/s · ${count(layer.requests)} in all, ${percent(layer.hit_ratio)} hits · ${count(layer.fills)} runs, ${count(layer.slow_fills)} slow, ${count(layer.failed_fills)} failed` + (layer.hit_us === null ? "" : ` · hit looked up in ${layer.hit_us.toFixed(1)} µs`);
+    numbers.textContent = `${count(lately(points, 1) ?? 0)} requests/s · ${count(layer.requests)} in all, ${percent(layer.hit_ratio)} hits · ${count(layer.fills)} ${layer.fills === 1 ? "run" : "runs"}, ${count(layer.slow_fills)} slow, ${count(layer.failed_fills)} failed` + (layer.hit_us === null ? "" : ` · hit looked up in ${layer.hit_us.toFixed(1)} µs`);
     const parts = [["misses", layer.misses], ["past the cache", layer.bypasses], ["not kept", layer.uncacheable]];
     why.textContent = parts.map(([word, of]) => [word, reasons(of)]).filter(([, text]) => text).map(([word, text]) => `${word}: ${text}`).join(" · ");
   }
@@ -332,7 +333,7 @@ function graph(answer) {
   const box = (x, at, of, text) => svg("g", {}, svg("title", {}, text), svg("rect", { x, y: y(at, of) - 13, width: 210, height: 26, rx: 5 }), svg("text", { x: x + 10, y: y(at, of) + 4 }, cut(text, 27)));
   const lines = answer.arrows.map((arrow) => {
     const [from, to] = [y(arrow.action, answer.actions.length), y(arrow.cache, answer.caches.length)];
-    return svg("path", { d: `M211 ${from}C300 ${from} 300 ${to} 388 ${to}` }, svg("title", {}, arrow.by.join(", ")));
+    return svg("path", { d: `M211 ${from}C300 ${from} 300 ${to} 388 ${to}` }, svg("title", {}, arrow.by.join(", ").replaceAll("`", "")));
   });
   const left = answer.actions.map((action, at) => box(1, at, answer.actions.length, action.name));
   const right = answer.caches.map((cache, at) => box(389, at, answer.caches.length, cache.name));
@@ -342,7 +343,8 @@ async function actions() {
   const answer = await ask("api/actions");
   const some = answer.actions.length > 0;
   $("graph").replaceChildren(some ? graph(answer) : el("p", { className: "quiet", textContent: "There are no actions." }));
-  const codes = (texts) => el("div", { className: "tags" }, ...texts.map((text) => el("span", { className: "tag", textContent: text })));
+  const plain = (text) => text.replaceAll("`", "");
+  const codes = (texts) => el("div", { className: "tags" }, ...texts.map((text) => el("span", { className: "tag", textContent: plain(text) })));
   table("rules", answer.actions.map((action, at) => row([
     ["Action", el("code", { textContent: action.name })],
     ["Forgets", codes(action.forgets)],

@@ -99,7 +99,12 @@ impl Browser {
 
     /// Clicks as a person does, where the element is.
     pub(crate) async fn click(&self, css: &str) -> Outcome<()> {
+        // Not beneath the head of the page, which stays where it is.
+        let centre = "arguments[0].scrollIntoView({ block: 'center', behavior: 'instant' })";
         let element = self.client.find(fantoccini::Locator::Css(css)).await?;
+        self.client
+            .execute(centre, vec![serde_json::to_value(&element)?])
+            .await?;
         Ok(element.click().await?)
     }
 
@@ -124,7 +129,11 @@ impl Browser {
     pub(crate) async fn dress(&self, width: u32, height: u32, scheme: &str) -> Outcome<()> {
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
         self.devtools("Emulation.setDeviceMetricsOverride", size).await?;
-        let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        let media = json!({ "features": [
+            { "name": "prefers-color-scheme", "value": scheme },
+            // A click lands beside what still glides.
+            { "name": "prefers-reduced-motion", "value": "reduce" },
+        ] });
         self.devtools("Emulation.setEmulatedMedia", media).await?;
         Ok(())
     }
