@@ -363,7 +363,12 @@ async fn entries_are_found_by_path_tag_and_key_within_bounds() {
             .unwrap()
             .contains(&json!({ "kind": "tag", "text": "team:149" }))
     );
-    assert!(entry["key"].as_array().unwrap().contains(&json!("/teams/149")));
+    let key = entry["key"].as_array().unwrap();
+    assert_eq!(
+        key[0], "teams 0",
+        "the layer, and how many parts of its own follow"
+    );
+    assert!(key.contains(&json!("/teams/149")));
     assert_eq!(found("tag", "team:7").await.0.len(), 11);
     assert_eq!(found("key", "teams/3").await.0.len(), 11);
     let (all, more) = found("path", "").await;

@@ -231,7 +231,7 @@ function table(id, rows) {
   $(id).tBodies[0].replaceChildren(...rows);
 }
 function tags(all, more) {
-  const shown = all.map((tag) => el("span", { className: "tag" }, tag.kind === "tag" ? "" : el("i", { textContent: `${tag.kind} ` }), tag.text));
+  const shown = all.map((tag) => el("span", { className: "tag" }, tag.kind === "tag" ? "" : el("i", { textContent: `${tag.kind} ` }), tag.kind === "path" && tag.text === "" ? "/" : tag.text));
   if (more) shown.push(el("span", { className: "tag", textContent: `and ${more} more` }));
   return el("div", { className: "tags" }, ...shown);
 }
@@ -350,7 +350,7 @@ async function actions() {
     ["Forgets", codes(action.forgets)],
     ["Makes stale", codes(answer.arrows.filter((arrow) => arrow.action === at).map((arrow) => answer.caches[arrow.cache].name))],
   ])));
-  $("warnings").replaceChildren(...answer.warnings.map((warning) => el("li", { textContent: warning })));
+  $("warnings").replaceChildren(...answer.warnings.map((warning) => el("li", { textContent: plain(warning) })));
 }
 async function health() {
   const answer = await ask("api/health");

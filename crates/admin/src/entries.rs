@@ -206,7 +206,6 @@ impl Seen {
             _ => ("other", None),
         };
         let tags = entry.tags.iter().take(PARTS).map(shown::tag);
-        let parts = KeyReader::new(self.key.as_bytes()).take(PARTS);
         json!({
             "cache": self.text(TagKind::Layer),
             "uri": self.text(TagKind::Uri),
@@ -223,9 +222,29 @@ impl Seen {
             "bytes": entry.body_len() + entry.overhead() + self.key.as_bytes().len(),
             "tags": tags.collect::<Vec<_>>(),
             "more_tags": entry.tags.len().saturating_sub(PARTS),
-            "key": parts.map(|part| part.map(shown::bytes)).collect::<Vec<_>>(),
+            "key": key(self.key.as_bytes()),
         })
     }
+}
+
+/// The parts of a key; the first of a layer's, which names the layer and what follows, as its own parts in one.
+fn key(key: &[u8]) -> Vec<Option<String>> {
+    let mut parts = KeyReader::new(key).take(PARTS);
+    let first = parts.next().map(|first| first.map(scope));
+    let rest = parts.map(|part| part.map(shown::bytes));
+    first.into_iter().chain(rest).collect()
+}
+
+fn scope(part: &[u8]) -> String {
+    let parts: Vec<String> = KeyReader::new(part)
+        .take(PARTS)
+        .flatten()
+        .map(shown::bytes)
+        .collect();
+    if parts.is_empty() {
+        return shown::bytes(part);
+    }
+    parts.join(" ")
 }
 
 impl Found {
