@@ -455,6 +455,14 @@ async fn it_is_explained_why_a_request_hits_or_misses() {
         says("uri=/teams/7&cache=teams&method=POST").await.0,
         "It goes past `teams`: method."
     );
+    visit(&app, "/teams/7?b=2&a=1").await;
+    let (said, answer) = says("uri=/teams/7%3Fb%3D2%26a%3D1").await;
+    assert_eq!(said, "A hit, for who asks with the same key.");
+    assert_eq!(
+        answer["fills"].as_array().unwrap().len(),
+        1,
+        "in whatever order the layer has it"
+    );
     let header = "uri=/teams/7&cache=teams&header=Authorization:%20x";
     assert_eq!(says(header).await.0, "It goes past `teams`: authorization.");
     assert_eq!(says("uri=/teams/7&cache=none").await.0, "No layer has this name.");
@@ -516,6 +524,23 @@ async fn actions_locks_and_readings_are_shown() {
     }
 }
 
+#[tokio::test]
+async fn however_many_ask_for_health_the_dependencies_are_asked_once() {
+    let store = FailingStore::new(MemoryStore::with_capacity(1 << 20));
+    store.set(Call::Probe, Mode::Later);
+    let routes: Router = Larder::new(store.clone()).health_routes().router();
+    let ask = || send(&routes, Request::get("/readyz").body(Body::empty()).unwrap());
+    let began = std::time::Instant::now();
+    let all = tokio::join!(ask(), ask(), ask(), ask(), ask(), ask(), ask(), ask());
+    assert_eq!((all.0.status(), all.7.status()), (StatusCode::OK, StatusCode::OK));
+    let most = 1 + began.elapsed().as_millis() / 250;
+    assert!(
+        store.calls(Call::Probe) as u128 <= most,
+        "{}",
+        store.calls(Call::Probe)
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_store_that_is_down_degrades_and_does_not_kill() {
     let store = FailingStore::new(MemoryStore::with_capacity(1 << 20));
@@ -539,6 +564,8 @@ async fn a_store_that_is_down_degrades_and_does_not_kill() {
     assert_eq!(ask(&strict, "/readyz").await.0, StatusCode::OK);
     for (mode, word) in [(Mode::Error, "io"), (Mode::Hang, "timeout")] {
         store.set(Call::Probe, mode);
+        // What was told before is told no longer.
+        tokio::time::advance(Duration::from_secs(1)).await;
         let (status, body) = ask(&routes, "/readyz").await;
         assert_eq!((status, &body["status"]), (StatusCode::OK, &json!("degraded")));
         let store = &body["dependencies"][0];

@@ -77,7 +77,9 @@ impl Question {
     pub(crate) async fn answer(&self, parts: &Parts) -> Value {
         let path = self.uri.path_and_query().map_or("/", |target| target.as_str());
         let layer = self.cache.as_deref().map(Tag::layer);
-        let wanted = Wanted::Uri(Tag::uri(path), layer);
+        let uri = Tag::uri(path);
+        // The layer may have sorted the query.
+        let wanted = Wanted::Uri(uri.clone(), layer);
         let found = entries::search(&parts.engine, wanted, entries::MOST).await;
         let now = parts.engine.now();
         let past = parts.engine.past_invalidations();
@@ -86,7 +88,8 @@ impl Question {
             .past_fills()
             .into_iter()
             .filter(|fill| {
-                *fill.target == *path && self.cache.as_ref().is_none_or(|name| **name == *fill.cache)
+                Tag::uri(&*fill.target).id() == uri.id()
+                    && self.cache.as_ref().is_none_or(|name| **name == *fill.cache)
             })
             .take(FILLS)
             .collect();
@@ -99,7 +102,7 @@ impl Question {
         json!({
             "method": self.method.as_str(),
             "uri": shown::text(path),
-            "says": self.says(&caches, &found, &fills, &past, now),
+            "says": says(&caches, &found, &fills, &past, now),
             "caches": caches.iter().map(|(name, bypass)| json!({
                 "name": shown::text(name),
                 "bypass": bypass.map(BypassReason::as_str),
@@ -110,47 +113,44 @@ impl Question {
             "fills": fills.iter().map(shown::fill).collect::<Vec<_>>(),
         })
     }
+}
 
-    /// The answer in a sentence.
-    fn says(
-        &self,
-        caches: &[(String, Option<BypassReason>)],
-        found: &entries::Found,
-        fills: &[PastFill],
-        past: &[PastInvalidation],
-        now: Timestamp,
-    ) -> String {
-        if let [(name, Some(reason))] = caches {
-            return format!("It goes past `{name}`: {}.", reason.as_str());
-        }
-        if caches.is_empty() {
-            return "No layer has this name.".to_owned();
-        }
-        let best = found.entries.iter().min_by_key(|seen| seen.worth(now) as u8);
-        let Some(best) = best else {
-            let last = fills.first().and_then(|fill| fill.not_kept);
-            return match (last, found.listed) {
-                (Some(reason), _) => format!(
-                    "A miss: nothing is kept, and what the handler last answered could not be: {}.",
-                    reason.as_str()
-                ),
-                (None, true) => "A miss: nothing is kept for it in this process.".to_owned(),
-                (None, false) => "This store cannot show what it keeps.".to_owned(),
-            };
+/// The answer in a sentence.
+fn says(
+    caches: &[(String, Option<BypassReason>)],
+    found: &entries::Found,
+    fills: &[PastFill],
+    past: &[PastInvalidation],
+    now: Timestamp,
+) -> String {
+    if let [(name, Some(reason))] = caches {
+        return format!("It goes past `{name}`: {}.", reason.as_str());
+    }
+    if caches.is_empty() {
+        return "No layer has this name.".to_owned();
+    }
+    let best = found.entries.iter().min_by_key(|seen| seen.worth(now) as u8);
+    let Some(best) = best else {
+        let last = fills.first().and_then(|fill| fill.not_kept);
+        return match (last, found.listed) {
+            (Some(reason), _) => format!(
+                "A miss: nothing is kept, and what the handler last answered could not be: {}.",
+                reason.as_str()
+            ),
+            (None, true) => "A miss: nothing is kept for it in this process.".to_owned(),
+            (None, false) => "This store cannot show what it keeps.".to_owned(),
         };
-        match best.worth(now) {
-            Worth::Fresh => "A hit, for who asks with the same key.".to_owned(),
-            Worth::Stale => "Answered stale, while one run replaces it.".to_owned(),
-            Worth::IfError => "A miss; what is kept stands in if the handler fails.".to_owned(),
-            Worth::Expired => "A miss: what is kept is past its lifetime (expired).".to_owned(),
-            Worth::Unknown => "The store did not say whether what is kept is valid.".to_owned(),
-            Worth::Forgotten => match cause(best, past) {
-                Some(past) => format!("A miss: what is kept was forgotten (tag), by {}.", named(past)),
-                None => {
-                    "A miss: what is kept was forgotten (tag); by what is not remembered here.".to_owned()
-                }
-            },
-        }
+    };
+    match best.worth(now) {
+        Worth::Fresh => "A hit, for who asks with the same key.".to_owned(),
+        Worth::Stale => "Answered stale, while one run replaces it.".to_owned(),
+        Worth::IfError => "A miss; what is kept stands in if the handler fails.".to_owned(),
+        Worth::Expired => "A miss: what is kept is past its lifetime (expired).".to_owned(),
+        Worth::Unknown => "The store did not say whether what is kept is valid.".to_owned(),
+        Worth::Forgotten => match cause(best, past) {
+            Some(past) => format!("A miss: what is kept was forgotten (tag), by {}.", named(past)),
+            None => "A miss: what is kept was forgotten (tag); by what is not remembered here.".to_owned(),
+        },
     }
 }
 

@@ -11,7 +11,8 @@ use axum::{Json, Router};
 use http::header::CACHE_CONTROL;
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
-use tokio::sync::Semaphore;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
 
 use crate::health::Health;
 use crate::parts::Parts;
@@ -23,19 +24,19 @@ use crate::parts::Parts;
 /// | `/livez` | 200 while the process answers at all; no dependency is asked |
 /// | `/readyz` | 200 with how each dependency is, as JSON; 503 where the process is not ready by [`ready_when`](Self::ready_when) |
 ///
-/// They need no authorisation, and so tell no names, addresses or messages. However many ask, at most four are asking the
-/// dependencies at one time; others are answered 503 with `busy`.
+/// They need no authorisation, and so tell no names, addresses or messages. However many ask, the dependencies are asked
+/// once in a quarter of a second at most.
 #[derive(Clone)]
 #[must_use = "routes do nothing until they are a router"]
 pub struct HealthRoutes {
     parts: Parts,
     timeout: Duration,
     ready: Arc<dyn Fn(&Health) -> bool + Send + Sync>,
-    asking: Arc<Semaphore>,
+    last: Arc<Mutex<Option<(Instant, Health)>>>,
 }
 
-/// How many ask the dependencies at one time.
-const ASKING: usize = 4;
+/// How long what the dependencies said is told to others who ask.
+const TOLD: Duration = Duration::from_millis(250);
 
 impl HealthRoutes {
     /// The routes for these parts.
@@ -44,7 +45,7 @@ impl HealthRoutes {
             parts,
             timeout: Duration::from_secs(1),
             ready: Arc::new(|_| true),
-            asking: Arc::new(Semaphore::new(ASKING)),
+            last: Arc::default(),
         }
     }
 
@@ -76,10 +77,19 @@ async fn alive() -> Response {
 }
 
 async fn ready(State(routes): State<HealthRoutes>) -> Response {
-    let Ok(_permit) = routes.asking.try_acquire() else {
+    // Those who come meanwhile wait for the same answer, which comes within the limit of one dependency.
+    let Ok(mut last) = timeout(2 * Health::LONGEST, routes.last.lock()).await else {
         return answer(StatusCode::SERVICE_UNAVAILABLE, json!({ "status": "busy" }));
     };
-    let health = Health::of(&routes.parts, routes.timeout).await;
+    let health = match &*last {
+        Some((at, health)) if at.elapsed() < TOLD => health.clone(),
+        _ => {
+            let health = Health::of(&routes.parts, routes.timeout).await;
+            *last = Some((Instant::now(), health.clone()));
+            health
+        }
+    };
+    drop(last);
     let status = if (routes.ready)(&health) {
         StatusCode::OK
     } else {
