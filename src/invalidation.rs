@@ -45,11 +45,11 @@ impl Invalidation {
 
     pub(crate) fn of_action(
         invalidator: &Invalidator,
-        name: &str,
+        name: Option<&str>,
         tags: Result<Vec<Tag>, ActionError>,
     ) -> Self {
         let what = match tags {
-            Ok(tags) => What::Tags(Cause::actions([name]), tags),
+            Ok(tags) => What::Tags(Cause::actions(name), tags),
             Err(error) => What::Nothing(error),
         };
         Self::new(invalidator, what)
@@ -108,6 +108,9 @@ impl fmt::Debug for Invalidation {
 }
 
 /// What an invalidation did.
+///
+/// For the client that asked for the change, [`ReadToken::after`](crate::ReadToken::after) its `Result` is what lets it
+/// read what it wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Invalidated {

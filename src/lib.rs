@@ -86,6 +86,8 @@ mod larder;
 #[cfg(feature = "axum")]
 mod routes;
 mod scope;
+mod sweep;
+mod warming;
 
 pub use config::Config;
 pub use error::{Error, ErrorKind, TimedOut};
@@ -99,9 +101,9 @@ pub use larder_admin as admin;
 pub use larder_cache_layer::from_extractor;
 pub use larder_cache_layer::{
     Body, BypassReason, Cache, CacheHints, CacheLayer, ClientCaching, Codec, Counts, Engine, FillPolicy,
-    Identify, Identity, LayerStats, Limits, MissReason, NamedTtl, Outcome, PerIdentity, Preset, PresetTtls,
-    Profile, QueryKey, RequestView, ResponseFuture, Scope, Shared, Slot, Stats, Switch, Ttl, TtlError,
-    UncacheableReason, UnkeyedHeaders, Values, Verdict,
+    Identify, Identity, LayerStats, Limits, MissReason, NamedTtl, OneFill, Outcome, PerIdentity, Preset,
+    PresetTtls, Profile, QueryKey, RequestView, ResponseFuture, Scope, Shared, Slot, Stats, Switch, Ttl,
+    TtlError, UncacheableReason, UnkeyedHeaders, Values, Verdict,
 };
 pub use larder_etag as etag;
 #[cfg(feature = "idempotency")]
@@ -119,10 +121,14 @@ pub use larder_memo::{Batch, Loader, Memo, MemoLayer, Remembering};
 #[cfg(feature = "redis")]
 pub use larder_redis::{Builder as RedisBuilder, Coherence, ConnectError, RedisStore};
 pub use larder_store as store;
-pub use larder_store::{Clock, FakeClock, KeyPart, MemoryStore, Size, Store, Tag, TagTemplate, Timestamp};
+pub use larder_store::{
+    Clock, FakeClock, KeyPart, MemoryStore, ReadToken, Size, Store, Tag, TagTemplate, Timestamp,
+};
 #[cfg(feature = "axum")]
 pub use routes::RoutesWithLayers;
 pub use scope::{HasLarder, ScopeLayer, Scoped, ScopedFuture};
+pub use sweep::{Sweep, TagPattern};
+pub use warming::{Warmed, Warming};
 
 /// The example of the README, compiled.
 #[cfg(doctest)]

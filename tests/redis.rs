@@ -10,7 +10,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::routing::get;
 use http::Request;
-use larder::{Config, ErrorKind, Larder, Limits, RedisStore};
+use larder::{Config, ErrorKind, FillPolicy, Larder, Limits, RedisStore, Values};
 use larder_testkit::RedisServer;
 use tower::ServiceExt;
 
@@ -155,4 +155,35 @@ async fn the_environment_names_the_server_and_the_namespace() {
     }
     let error = Larder::from_config(&read("nonsense".to_owned()).unwrap()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Connect);
+}
+
+/// What a function made on one instance is not made again on another, with memory of its own or without.
+#[tokio::test]
+async fn a_value_of_a_function_comes_from_the_server() {
+    let server = RedisServer::start();
+    let values: Values<u64> = FillPolicy::new("prices").ttl(PATIENCE).json();
+    let larder = async |memory| {
+        let builder = RedisStore::builder(server.url()).budget(Duration::from_secs(10));
+        let store = builder.memory(memory).connect().await.unwrap();
+        let mut limits = Limits::default();
+        limits.store_timeout = PATIENCE;
+        (Larder::builder(store.clone()).limits(limits).build(), store)
+    };
+    let (here, store) = larder(1 << 20).await;
+    assert_eq!(
+        here.get_or_fill("jam", &values, || async { Ok::<_, ()>(3) })
+            .await,
+        Ok(3)
+    );
+    store.flush().await;
+    for memory in [0, 1 << 20] {
+        let (there, _) = larder(memory).await;
+        let made = there.get_or_fill("jam", &values, || async { Err("it was made again") });
+        assert_eq!(made.await, Ok(3), "{memory}");
+        let (there, _) = larder(memory).await;
+        assert_eq!(there.get("jam", &values).await, Some(3), "{memory}");
+        let (there, _) = larder(memory).await;
+        let many = there.fill_many(&["jam"], &values, async |_| Err("it was made again"));
+        assert_eq!(many.await, Ok(vec![Some(3)]), "{memory}");
+    }
 }

@@ -9,11 +9,12 @@
 //! | [`invalidate_all`](crate::Larder::invalidate_all) | everything |
 //! | [`invalidate_for_action`](crate::Larder::invalidate_for_action), [`invalidate_for`](crate::Larder::invalidate_for) | what [an action](super::actions) makes stale |
 //! | [`intend`](crate::Larder::intend) | what its tags stand for, before the change is made and again when it is over |
+//! | [`sweep_tags`](crate::Larder::sweep_tags), [`sweep_paths`](crate::Larder::sweep_paths) | the tags or paths that match a pattern: for maintenance, since it looks at every entry, in steps |
 //!
 //! Each forgets *hard*: what was kept is not served again. With [`.soft()`](crate::Invalidation::soft) before `.await` it is
 //! served stale, within the `stale_while_revalidate` of its layer, while one background fill replaces it.
 //!
-//! Each costs the same for one entry as for a million, and forgetting what nobody cached leaves nothing behind.
+//! Each but the last costs the same for one entry as for a million, and forgetting what nobody cached leaves nothing behind.
 //! [`Tag::layer`](crate::Tag::layer) in `invalidate_tag` forgets what one layer kept.
 //!
 //! # Where tags come from
@@ -68,6 +69,53 @@
 //!   [`stale_if_error`](crate::CacheLayer::stale_if_error) do not serve what was forgotten.
 //!
 //! Invalidations know no clock: none is lost to two of them in one millisecond.
+//!
+//! # Transactions
+//!
+//! Invalidate after the commit. A process that dies between the two leaves what was kept before; where that must not be,
+//! announce the change before the transaction, and finish it when it is over, whichever way. With sqlx:
+//!
+//! ```
+//! # // What sqlx has, as far as it is used here.
+//! # mod sqlx {
+//! #     pub struct PgPool;
+//! #     pub struct Transaction;
+//! #     pub type Result<T> = std::result::Result<T, std::io::Error>;
+//! #     impl PgPool { pub async fn begin(&self) -> Result<Transaction> { Ok(Transaction) } }
+//! #     impl Transaction { pub async fn commit(self) -> Result<()> { Ok(()) } }
+//! #     pub struct Query;
+//! #     pub fn query(_: &str) -> Query { Query }
+//! #     impl Query {
+//! #         pub fn bind(self, _: i64) -> Self { self }
+//! #         pub async fn execute(self, _: &mut Transaction) -> Result<()> { Ok(()) }
+//! #     }
+//! # }
+//! use std::time::Duration;
+//! use larder::{Larder, Tag};
+//!
+//! async fn add_points(larder: &Larder, pool: &sqlx::PgPool, user: i64, points: i64) -> Result<(), Box<dyn std::error::Error>> {
+//!     let tags = [Tag::new(format!("user:{user}")), Tag::new("ratings")];
+//!     // Nothing with these tags is served from here on. It ends by itself if this process dies.
+//!     let intent = larder.intend(tags, Duration::from_secs(10)).await?;
+//!     let changed = async {
+//!         let mut transaction = pool.begin().await?;
+//!         // It must be over before what was announced ends.
+//!         sqlx::query("SET LOCAL statement_timeout = '5s'").execute(&mut transaction).await?;
+//!         let add = sqlx::query("UPDATE users SET points = points + $2 WHERE id = $1").bind(user).bind(points);
+//!         add.execute(&mut transaction).await?;
+//!         transaction.commit().await
+//!     };
+//!     let changed = changed.await;
+//!     // Committed, rolled back, or nobody knows: what was kept before is forgotten.
+//!     intent.finish().await?;
+//!     Ok(changed?)
+//! }
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() { add_points(&Larder::in_memory(1 << 20), &sqlx::PgPool, 7, 5).await.unwrap(); }
+//! ```
+//!
+//! Without the announcement it is `transaction.commit().await?; larder.invalidate_tags(tags).await?;`. Where the process is to be
+//! sure that it forgets although its client goes away, an [`InvalidateLayer`](crate::InvalidateLayer) around the route does it.
 //!
 //! # Its limits
 //!

@@ -9,7 +9,7 @@
 //! | [`actions`] | how does an application say what happened, and leave it to the library what that makes stale? |
 //! | [`guarantees`] | what is promised with several instances, whatever fails, and which test holds it? |
 //! | [`freshness`] | how long is an entry of use, and what happens at its end? |
-//! | [`answers`] | what do the headers say, and what is to be done about each reason? |
+//! | [`answers`] | what do the headers say? |
 //! | [`functions`] | how are the results of functions kept, and look-ups gathered? |
 //! | [`layers`] | where does the cache go among sessions, CORS, compression, tracing and timeouts? |
 //! | [`locks`] | how does one process at a time do what must not be done twice? |
@@ -19,6 +19,8 @@
 //! | [`configuration`] | which variables of the environment count? |
 //! | [`metrics`] | which metrics are there, and what do they mean? |
 //! | [`admin`] | what does it do right now, why was this a miss, and who may see that? (feature `admin`) |
+//! | [`runbook`] | what does each alert mean, and what is to be done? |
+//! | [`reasons`] | why was it a miss, why had the cache no part, why was it not kept, and how is each brought about? |
 
 pub mod actions;
 #[cfg(feature = "admin")]
@@ -38,4 +40,6 @@ pub mod layers;
 pub mod locks;
 pub mod metrics;
 pub mod presets;
+pub mod reasons;
+pub mod runbook;
 pub mod testing;

@@ -56,6 +56,14 @@ const EXAMPLES: &[Example] = &[
         status: "200",
     },
     Example {
+        package: "larder",
+        name: "reasons",
+        kind: Kind::Example,
+        arguments: &[],
+        path: "/pages/1",
+        status: "200",
+    },
+    Example {
         package: "gateway",
         name: "gateway",
         kind: Kind::Binary,

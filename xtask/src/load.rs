@@ -26,7 +26,7 @@ pub(crate) fn command(arguments: &[String]) -> Outcome<ExitCode> {
     let mut run = Run::new()?;
     run.perform([
         Step::cargo("load build", 900, &build),
-        Step::new("load", 300, load).tests().env("LARDER_LOAD_FULL", "1"),
+        Step::new("load", 600, load).tests().env("LARDER_LOAD_FULL", "1"),
     ]);
     Ok(run.close())
 }

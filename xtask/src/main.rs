@@ -1,5 +1,6 @@
 //! The commands of this repository, run as `cargo x <command>`.
 
+mod alerts;
 mod bench;
 mod browser;
 mod budget;
@@ -71,6 +72,12 @@ const COMMANDS: &[Command] = &[
         arguments: "[--check]",
         purpose: "draws crates and modules into ARCHITECTURE.md (--check: fails when that is out of date)",
         run: picture::command,
+    },
+    Command {
+        name: "alerts",
+        arguments: "",
+        purpose: "holds the alerts for Prometheus against their tests, with its `promtool`",
+        run: alerts::command,
     },
     Command {
         name: "fuzz",

@@ -36,6 +36,13 @@ pub(crate) const TESTS: &[Tool] = &[
     },
 ];
 
+/// What checks the alerts. Its package is large, and has a server in it: nobody installs it without asking.
+pub(crate) const ALERTS: &[Tool] = &[Tool {
+    programs: &["promtool"],
+    package: "prometheus",
+    named_by: None,
+}];
+
 /// What builds the fuzz targets: libFuzzer is written in C++.
 pub(crate) const FUZZ: &[Tool] = &[Tool {
     programs: &["c++"],
@@ -66,7 +73,12 @@ pub(crate) fn ensure(tools: &[Tool]) -> Outcome {
     if !missing.is_empty() && is_root() && on_path("apt-get") {
         install(&missing)?;
     }
-    match self::missing(tools)?.first() {
+    find(tools)
+}
+
+/// Finds the tools, and installs nothing.
+pub(crate) fn find(tools: &[Tool]) -> Outcome {
+    match missing(tools)?.first() {
         None => Ok(()),
         Some(tool) => Err(Failure::new(tool.advice())),
     }

@@ -1,12 +1,17 @@
 //! Larder's own contenders: the one place to change when its layer changes.
 
+use std::time::Duration;
+
 use axum::{Router, body::Body};
-use http::{Request, request::Parts};
+use http::{HeaderValue, Request, request::Parts};
 use larder::{CacheLayer, Identity, Larder};
+use larder_redis::{Coherence, RedisStore};
+use larder_testkit::RedisServer;
+use tokio::net::TcpListener;
 use tower::{Layer, ServiceExt};
 
 use crate::{
-    app::{App, app},
+    app::{App, Batch, Boxed, app},
     contenders::{Contender, Kind},
     origin::Origin,
 };
@@ -21,6 +26,7 @@ pub fn contenders() -> Vec<Contender> {
         Contender::new("larder-router-metrics", around_app).recorded(),
         Contender::new("larder-304", on_route_app).of(Kind::NotModified),
         Contender::new("larder-user", by_identity_app),
+        Contender::new("larder-bounded", bounded_app),
     ]
 }
 
@@ -54,4 +60,62 @@ fn by_identity_app(origin: &Origin) -> Box<dyn App> {
         .user_cache("items", identify)
         .tag("items");
     app(Origin::mount(origin.route().layer(layer)))
+}
+
+/// Entries on a Redis server of its own, whose hits ask nobody while it is heard to tell of every change.
+fn bounded_app(origin: &Origin) -> Box<dyn App> {
+    let server = RedisServer::start();
+    let builder = RedisStore::builder(server.url()).coherence(Coherence::Bounded(Duration::from_secs(1)));
+    #[allow(clippy::expect_used, reason = "a benchmark ends with the first surprise")]
+    let store = builder
+        .budget(Duration::from_secs(5))
+        .open()
+        .expect("the URL of a server that was just started");
+    let layer = Larder::new(store.clone()).hot_cache("items").tag("items");
+    Box::new(Bounded {
+        app: app(Origin::mount(origin.route().layer(layer))),
+        store,
+        server,
+    })
+}
+
+struct Bounded {
+    app: Box<dyn App>,
+    store: RedisStore,
+    server: RedisServer,
+}
+
+impl Bounded {
+    /// How often hits have asked the server.
+    fn asked(&self) -> String {
+        let stats = self.server.cli(&["INFO", "commandstats"]);
+        let line = stats.lines().find(|line| line.starts_with("cmdstat_mget:"));
+        line.and_then(|line| line.split(',').next())
+            .unwrap_or_default()
+            .to_owned()
+    }
+}
+
+impl App for Bounded {
+    fn ask<'a>(&'a self, count: u64, if_none_match: Option<&'a HeaderValue>) -> Boxed<'a, Batch> {
+        Box::pin(async move {
+            if count > 1 {
+                return self.app.ask(count, if_none_match).await;
+            }
+            // To be warm here is more than to have the entry: the server must have been heard.
+            let mut batch = self.app.ask(1, if_none_match).await;
+            self.store.flush().await;
+            let mut asked = String::new();
+            while asked != self.asked() {
+                asked = self.asked();
+                batch = self.app.ask(1, if_none_match).await;
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            batch
+        })
+    }
+
+    fn serve(&self, listener: TcpListener) -> Boxed<'static, std::io::Result<()>> {
+        self.app.serve(listener)
+    }
 }

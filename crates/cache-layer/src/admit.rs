@@ -2,9 +2,11 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use http_body::Body;
+use larder_store::ReadToken;
 
 use crate::cache_control::Directives;
 use crate::hints::CacheHints;
+use crate::locate::Reading;
 use crate::policy::{Policy, RequestView};
 use crate::rules::SetCookie;
 use crate::status::{BypassReason, UncacheableReason};
@@ -25,6 +27,8 @@ pub(crate) struct Asked {
     /// It accepts a content coding, so that a layer around may encode the body after this one: an `ETag` made here
     /// then names more than one representation, and must be weak (RFC 9110 §8.8.1).
     pub(crate) encodings: bool,
+    /// What it is content with.
+    pub(crate) reading: Reading,
     /// It may say what it wants of the cache, where that counts: [`Wishes`] has what.
     pub(crate) wishes: bool,
 }
@@ -37,6 +41,7 @@ impl Asked {
         range: false,
         authorized: false,
         encodings: false,
+        reading: Reading::Usual,
         wishes: false,
     };
 
@@ -128,15 +133,22 @@ fn headers(headers: &HeaderMap, policy: &Policy, head: bool) -> Result<Asked, By
             && (*name == header::CACHE_CONTROL || *name == header::PRAGMA)
         {
             asked.wishes = true;
+        } else if *name == header::COOKIE && !policy.rules.transparent {
+            let (token, others) = ReadToken::of_line(value);
+            match token {
+                Some(ReadToken::Bypass) => return Err(BypassReason::ReadToken),
+                Some(ReadToken::Validate) => asked.reading = Reading::Strict,
+                None => {}
+            }
+            if policy.shared && others && !policy.ignore_cookies {
+                return Err(BypassReason::Cookie);
+            }
         } else if policy.shared {
             if *name == header::AUTHORIZATION {
                 if !policy.rules.transparent {
                     return Err(BypassReason::Authorization);
                 }
                 asked.authorized = true;
-            }
-            if *name == header::COOKIE && !policy.ignore_cookies && !policy.rules.transparent {
-                return Err(BypassReason::Cookie);
             }
             if is_identity(name, policy) {
                 return Err(BypassReason::IdentityHeader);
@@ -155,7 +167,8 @@ pub(crate) fn anonymous(headers: &HeaderMap, policy: &Policy) -> Result<(), Bypa
     if !policy.share_anonymous || headers.contains_key(header::AUTHORIZATION) {
         return Err(BypassReason::NoIdentity);
     }
-    if headers.contains_key(header::COOKIE) && !policy.ignore_cookies {
+    let mut cookies = headers.get_all(header::COOKIE).iter();
+    if !policy.ignore_cookies && cookies.any(|line| ReadToken::of_line(line).1) {
         return Err(BypassReason::Cookie);
     }
     if headers.keys().any(|name| is_identity(name, policy)) {

@@ -10,7 +10,7 @@ use crate::admit::Asker;
 use crate::answer;
 use crate::body::Body;
 use crate::cache_status::CacheStatus;
-use crate::cached::{Cached, Tier};
+use crate::cached::{Cached, Held};
 use crate::engine::{Engine, Switch};
 use crate::headers;
 use crate::metrics::Metrics;
@@ -60,11 +60,7 @@ impl Built {
         let stored = entry.response();
         let response = answer::hit(entry.entry(), stored, &self.policy, asker, now);
         let name = &self.policy.name;
-        let outcome = match entry.tier() {
-            Tier::Memory => Outcome::HitL1,
-            Tier::Remote => Outcome::HitL2,
-        };
-        self.metrics.outcome(name, outcome);
+        self.metrics.outcome(name, entry.tier().hit());
         self.metrics
             .saved(name, entry.entry().lifetime.load_ms, stored.body.len());
         if asker.asked.conditional {

@@ -2,16 +2,26 @@
 
 use larder_store::{Content, Entry, Lifetime, SharedEntry, StoredResponse};
 
+use crate::status::Outcome;
+
 /// An entry that is what its key is for.
 pub(crate) trait Held {
     /// How long it is of use.
     fn lifetime(&self) -> &Lifetime;
+
+    /// Where it was found.
+    fn tier(&self) -> Tier;
 }
 
 impl Held for Cached {
     #[inline]
     fn lifetime(&self) -> &Lifetime {
         &self.entry().lifetime
+    }
+
+    #[inline]
+    fn tier(&self) -> Tier {
+        self.tier
     }
 }
 
@@ -29,6 +39,25 @@ pub(crate) enum Tier {
     Memory,
     /// Behind a connection.
     Remote,
+}
+
+impl Tier {
+    /// The word in metrics.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Memory => "l1",
+            Self::Remote => "l2",
+        }
+    }
+
+    /// What a fresh entry from there comes to.
+    #[inline]
+    pub(crate) const fn hit(self) -> Outcome {
+        match self {
+            Self::Memory => Outcome::HitL1,
+            Self::Remote => Outcome::HitL2,
+        }
+    }
 }
 
 impl Cached {
@@ -54,11 +83,6 @@ impl Cached {
 
     pub(crate) const fn shared(&self) -> &SharedEntry {
         &self.shared
-    }
-
-    #[inline]
-    pub(crate) const fn tier(&self) -> Tier {
-        self.tier
     }
 
     #[inline]

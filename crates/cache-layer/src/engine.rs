@@ -10,7 +10,7 @@ use std::time::Duration;
 use http::{Request, StatusCode};
 use larder_store::{
     Announcement, Answer, Capture, Clock, Entry, Flights, Forgotten, Key, Put, SharedEntry, Size, Store,
-    StoreError, StoreErrorKind, Strength, Tag, TagKind, Timestamp, Validity, VaryNames,
+    StoreError, StoreErrorKind, Strength, Survey, Tag, TagKind, Timestamp, Validity, VaryNames, Wanted,
 };
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -282,6 +282,14 @@ impl Engine {
     #[must_use]
     pub fn size(&self) -> Size {
         self.0.store.size()
+    }
+
+    /// Some of the tags that entries carry: see [`Store::survey`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn survey(&self, wanted: &Wanted, from: u64, most: usize) -> Result<Survey, StoreError> {
+        self.0.store.survey(wanted, from, most).wait().await
     }
 
     /// Switches all layers on or off; off, every request goes to its handler.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response};
-use larder_store::{Capture, Key, Landing, Leader, Role, Timestamp, Validity, VaryNames};
+use larder_store::{Capture, Key, Landing, Role, Timestamp, TurnEnd, Validity, VaryNames};
 use tokio::time::{Instant, timeout, timeout_at};
 use tower_service::Service;
 
@@ -14,11 +14,12 @@ use crate::body::Body;
 use crate::built::Built;
 use crate::cache_status::CacheStatus;
 use crate::cached::{Cached, Held};
-use crate::engine::{Flight, FlightKey};
+use crate::engine::Flight;
 use crate::fill::{self, Fill};
 use crate::freshness::{Freshness, Worth, refresh_early, worth};
 use crate::identity::{Scope, Verdict};
 use crate::key;
+use crate::lead::{Lead, Taken};
 use crate::locate::{self, Found, Located};
 use crate::metrics::{Metrics, rare};
 use crate::status::{BypassReason, MissReason, Outcome};
@@ -66,6 +67,31 @@ pub(crate) fn decide<C: Held>(
     }
 }
 
+impl<C: Held> Decision<C> {
+    /// Counts how long the look-up took that began at `began`. Of hits only those are counted that were `chosen`.
+    pub(crate) fn looked_up(
+        &self,
+        (metrics, cache): (&Metrics, &str),
+        began: std::time::Instant,
+        chosen: bool,
+        now: Timestamp,
+    ) {
+        let (entry, result) = match self {
+            Self::Hit(entry) | Self::HitAndRefresh(entry) => {
+                if chosen {
+                    metrics.sample(cache, entry.tier(), began, entry.lifetime().age_ms(now));
+                }
+                return;
+            }
+            Self::Stale(entry) => (Some(entry), "stale"),
+            Self::Fill(reason, _) if reason.is_failure() => (None, "error"),
+            Self::Fill(_, Some(entry)) => (Some(entry), "stale"),
+            Self::Fill(_, None) => (None, "miss"),
+        };
+        rare::looked_up(cache, entry.map(Held::tier), result, began.elapsed());
+    }
+}
+
 /// The answer of a hit, if it can be given without waiting for anything: no store to wait for, nothing to replace.
 #[inline]
 pub(crate) fn hit_at_once<ReqB, ResB: http_body::Body>(
@@ -77,7 +103,7 @@ pub(crate) fn hit_at_once<ReqB, ResB: http_body::Body>(
     let core = layer.engine.core();
     let timer = Metrics::timer();
     let key = key::of_request(request, &layer.policy, None);
-    let located = locate::at_once(core, &layer.policy, &key, request.headers())?;
+    let located = locate::at_once(core, &layer.policy, &key, request.headers(), asked.reading)?;
     let now = core.clock.now();
     let wishes = asked.wishes(request.headers());
     match decide(
@@ -90,7 +116,9 @@ pub(crate) fn hit_at_once<ReqB, ResB: http_body::Body>(
         Decision::Hit(entry) => {
             if let Some(began) = timer {
                 let age_ms = entry.entry().lifetime.age_ms(now);
-                layer.metrics.sample(&layer.policy.name, began, age_ms);
+                layer
+                    .metrics
+                    .sample(&layer.policy.name, entry.tier(), began, age_ms);
             }
             Some(layer.answer_hit(
                 &entry,
@@ -183,30 +211,27 @@ where
     async fn round(self, primary: &Key, until: Instant) -> Round<S, ReqB, ResB, S::Error> {
         let layer = Arc::clone(&self.layer);
         let core = layer.engine.core();
-        let timer = Metrics::timer();
+        let (began, chosen) = (std::time::Instant::now(), Metrics::timer().is_some());
         let Located { found, varies } = locate::find(
             core,
             &layer.policy,
             primary.as_bytes(),
             self.search.as_ref(),
             self.request.headers(),
+            self.asked.reading,
         )
         .await;
         let now = core.clock.now();
-        match decide(
+        let decision = decide(
             found,
             layer.policy.early_refresh,
             self.wishes.as_ref(),
             now,
             self.luck,
-        ) {
-            Decision::Hit(entry) => {
-                if let Some(began) = timer {
-                    let age_ms = entry.entry().lifetime.age_ms(now);
-                    layer.metrics.sample(&layer.policy.name, began, age_ms);
-                }
-                Ok(ControlFlow::Break(layer.answer_hit(&entry, self.asker(), now)))
-            }
+        );
+        decision.looked_up((&layer.metrics, &layer.policy.name), began, chosen, now);
+        match decision {
+            Decision::Hit(entry) => Ok(ControlFlow::Break(layer.answer_hit(&entry, self.asker(), now))),
             Decision::HitAndRefresh(entry) => {
                 let response = layer.answer_hit(&entry, self.asker(), now);
                 self.refresh(primary.clone(), varies, "early", entry).await;
@@ -286,11 +311,10 @@ where
         {
             return fill::run(self, fill, None).await.map(ControlFlow::Break);
         }
-        let waiter = match core
-            .flights
-            .join(self.flight_key(&fill.primary, varies.as_ref(), capture))
-        {
-            Role::Leader(leader) => return self.lead(fill, leader).await,
+        let flight = self.flight_key(&fill.primary, varies.as_ref(), capture);
+        let turn = (flight.0.clone(), capture, until);
+        let waiter = match core.flights.join(flight) {
+            Role::Leader(leader) => return self.lead(fill, Lead::new(leader), turn).await,
             Role::Waiter(waiter) => waiter,
         };
         let began = Instant::now();
@@ -324,20 +348,45 @@ where
             Err(_) => ("timeout", None),
         };
         rare::waited(&self.layer.policy.name, result, began.elapsed());
-        fill::run(self, fill, leader).await.map(ControlFlow::Break)
+        match leader {
+            Some(leader) => self.lead(fill, Lead::new(leader), turn).await,
+            None => fill::run(self, fill, None).await.map(ControlFlow::Break),
+        }
     }
 
     /// Fills, unless an earlier flight ended between the look-up and the joining: then its entry is there by now, and
     /// to run the handler would be one run too many.
-    async fn lead(self, fill: Fill, leader: Leader<FlightKey, Flight>) -> Round<S, ReqB, ResB, S::Error> {
+    ///
+    /// Before that it takes the turn among processes; where another has it, that one's entry is waited for.
+    async fn lead(
+        self,
+        fill: Fill,
+        leader: Lead,
+        (turn, capture, until): (Key, &Capture, Instant),
+    ) -> Round<S, ReqB, ResB, S::Error> {
         let layer = Arc::clone(&self.layer);
         let core = layer.engine.core();
+        let taken = if layer.policy.fills_once_everywhere() {
+            let cache = &layer.policy.name;
+            leader.take(core, cache, &turn, capture, until).await
+        } else {
+            Taken::Own(leader)
+        };
+        let (leader, waited) = match taken {
+            Taken::Own(leader) => (leader, false),
+            Taken::There(leader) => (leader, true),
+            Taken::Unshared(leader) => {
+                leader.release();
+                return fill::run(self, fill, None).await.map(ControlFlow::Break);
+            }
+        };
         let Located { found, .. } = locate::find(
             core,
             &layer.policy,
             fill.primary.as_bytes(),
             self.search.as_ref(),
             self.request.headers(),
+            self.asked.reading,
         )
         .await;
         let now = core.clock.now();
@@ -349,8 +398,17 @@ where
             self.luck,
         );
         if let Decision::Hit(entry) | Decision::HitAndRefresh(entry) = decision {
-            leader.land(Flight::Kept);
+            leader.land(Flight::Kept, TurnEnd::Made);
             return Ok(ControlFlow::Break(layer.answer_hit(&entry, self.asker(), now)));
+        }
+        if waited {
+            // What was made was overtaken by an invalidation, or is for another variant.
+            leader.land(Flight::Kept, TurnEnd::Left);
+            return Ok(ControlFlow::Continue(Trip {
+                reason: fill.reason,
+                before: fill.before,
+                ..self
+            }));
         }
         fill::run(self, fill, Some(leader)).await.map(ControlFlow::Break)
     }

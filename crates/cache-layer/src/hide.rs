@@ -1,6 +1,7 @@
 //! What the handler does not get to see of a cacheable request.
 
 use http::{HeaderName, Request, Uri, header};
+use larder_store::ReadToken;
 
 use crate::policy::{Policy, UnkeyedHeaders, VISIBLE_HEADERS};
 
@@ -12,6 +13,7 @@ use crate::policy::{Policy, UnkeyedHeaders, VISIBLE_HEADERS};
 pub(crate) fn hide<B>(request: &mut Request<B>, policy: &Policy, verified: bool) -> Vec<HeaderName> {
     if !policy.rules.transparent {
         hide_conditions(request);
+        ReadToken::hide(request.headers_mut());
     }
     hide_query(request, policy);
     let hidden: Vec<HeaderName> = request

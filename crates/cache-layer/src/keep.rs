@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Response, response};
-use larder_store::{Kept, Tag};
+use larder_store::Tag;
 
 use crate::admit;
 use crate::body::{Body, Copy};
@@ -21,6 +21,7 @@ impl Making {
     /// How the response is to be kept, if it may be as far as its head tells.
     pub(crate) fn recipe(&self, parts: &mut response::Parts) -> Result<Recipe, UncacheableReason> {
         let hints = parts.extensions.remove::<CacheHints>().unwrap_or_default();
+        let hints = hints.settled(&self.layer.engine.core().ttls);
         let (policy, authorized) = (&self.layer.policy, self.asked.authorized);
         let capture = self.fill.capture.clone().ok_or(UncacheableReason::StoreError)?;
         let headers = &parts.headers;
@@ -108,12 +109,7 @@ impl Making {
         let left_out = recipe.left_out.clone();
         let (entry, kept) = recipe.keep(&parts, body, self.leader.take()).await;
         let now = layer.engine.core().clock.now();
-        let not = match kept {
-            Kept::Stored => None,
-            Kept::RejectedStamp => Some(UncacheableReason::Stamp),
-            Kept::RejectedSize => Some(UncacheableReason::TooLarge),
-            _ => Some(UncacheableReason::StoreError),
-        };
+        let not = UncacheableReason::of(kept);
         let status = self.status(self.answered, not);
         let made = if self.answered == parts.status && !self.asked.head {
             Outcome::Miss

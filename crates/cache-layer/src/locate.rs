@@ -26,6 +26,25 @@ pub(crate) enum Found<C = Cached> {
     Nothing(MissReason),
 }
 
+/// What a reader is content with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// What the store answers.
+    Usual,
+    /// Nothing that was forgotten before it asked, not even softly: it has a [`ReadToken`](larder_store::ReadToken).
+    Strict,
+}
+
+impl Reading {
+    #[inline]
+    fn ask(self, core: &Core, key: &[u8]) -> Answer<Result<Lookup, StoreError>> {
+        match self {
+            Self::Usual => core.store.lookup(key),
+            Self::Strict => core.store.lookup_strictly(key),
+        }
+    }
+}
+
 /// Where to look for responses that answer several queries.
 #[derive(Debug, Clone)]
 pub(crate) struct Search {
@@ -48,32 +67,38 @@ pub(crate) fn at_once(
     policy: &Policy,
     primary: &KeyBytes,
     headers: &HeaderMap,
+    reading: Reading,
 ) -> Option<Located> {
-    let first = ready(core.store.lookup(primary.as_slice()))?;
-    let lists = match split(first) {
+    let first = ready(reading.ask(core, primary.as_slice()))?;
+    let lists = match split(first, reading) {
         Ok(found) => return Some(Located { found, varies: None }),
         Err(marker) => marker,
     };
     let mut choice = Choice::default();
     for names in variants(&lists) {
-        choice.consider(ready(core.store.lookup(
-            key::of_variant(primary.as_slice(), names, headers, policy).as_slice(),
-        ))?);
+        let variant = key::of_variant(primary.as_slice(), names, headers, policy);
+        choice.consider(ready(reading.ask(core, variant.as_slice()))?, reading);
     }
     Some(choice.located(&lists))
 }
 
 /// The same in any store.
-async fn wait(core: &Core, policy: &Policy, primary: &[u8], headers: &HeaderMap) -> Located {
-    let first = core.ask(core.store.lookup(primary)).await;
-    let lists = match split(first) {
+async fn wait(
+    core: &Core,
+    policy: &Policy,
+    primary: &[u8],
+    headers: &HeaderMap,
+    reading: Reading,
+) -> Located {
+    let first = core.ask(reading.ask(core, primary)).await;
+    let lists = match split(first, reading) {
         Ok(found) => return Located { found, varies: None },
         Err(marker) => marker,
     };
     let mut choice = Choice::default();
     for names in variants(&lists) {
         let variant = key::of_variant(primary, names, headers, policy);
-        choice.consider(core.ask(core.store.lookup(variant.as_slice())).await);
+        choice.consider(core.ask(reading.ask(core, variant.as_slice())).await, reading);
     }
     choice.located(&lists)
 }
@@ -86,12 +111,13 @@ pub(crate) async fn find(
     primary: &[u8],
     search: Option<&Search>,
     headers: &HeaderMap,
+    reading: Reading,
 ) -> Located {
-    let located = wait(core, policy, primary, headers).await;
+    let located = wait(core, policy, primary, headers, reading).await;
     let Some(search) = search else {
         return located;
     };
-    match searched(core, policy, search, headers).await {
+    match searched(core, policy, search, headers, reading).await {
         Some(other) if received(&other) >= received(&located) => other,
         _ => located,
     }
@@ -105,10 +131,16 @@ fn received(located: &Located) -> Option<Timestamp> {
 }
 
 /// Looks for a response that another query was answered with, and that answers this one too (`No-Vary-Search`).
-async fn searched(core: &Core, policy: &Policy, search: &Search, headers: &HeaderMap) -> Option<Located> {
+async fn searched(
+    core: &Core,
+    policy: &Policy,
+    search: &Search,
+    headers: &HeaderMap,
+    reading: Reading,
+) -> Option<Located> {
     for variance in known_searches(core, &search.path).await {
         let key = key::of_search(search.path.as_bytes(), &variance, search.query.as_deref());
-        let located = wait(core, policy, key.as_slice(), headers).await;
+        let located = wait(core, policy, key.as_slice(), headers, reading).await;
         if matches!(located.found, Found::Entry { .. }) {
             return Some(located);
         }
@@ -129,7 +161,7 @@ pub(crate) async fn known_searches(core: &Core, path: &Key) -> Vec<SearchVarianc
 
 /// By which headers the responses under `primary` were seen to vary.
 pub(crate) async fn known_variants(core: &Core, primary: &[u8]) -> Vec<VaryNames> {
-    match split(core.ask(core.store.lookup(primary)).await) {
+    match split(core.ask(core.store.lookup(primary)).await, Reading::Usual) {
         Err(marker) => variants(&marker).to_vec(),
         Ok(_) => Vec::new(),
     }
@@ -144,16 +176,11 @@ fn ready<T>(answer: Answer<T>) -> Option<T> {
 
 /// A response or nothing; or the mark that there are several, each under a key of its own.
 #[inline]
-fn split(lookup: Result<Lookup, StoreError>) -> Result<Found, SharedEntry> {
-    let (entry, soft, tier) = match lookup {
-        Ok(Lookup::Found(entry)) => (entry, false, Tier::Memory),
-        Ok(Lookup::Fetched(entry)) => (entry, false, Tier::Remote),
-        Ok(Lookup::Stale(entry)) => (entry, true, Tier::Memory),
-        Ok(nothing) => return Ok(Found::Nothing(why(&nothing))),
-        Err(error) if error.kind() == StoreErrorKind::Unavailable => {
-            return Ok(Found::Nothing(MissReason::Breaker));
-        }
-        Err(_) => return Ok(Found::Nothing(MissReason::TierError)),
+fn split(lookup: Result<Lookup, StoreError>, reading: Reading) -> Result<Found, SharedEntry> {
+    let (entry, soft, tier) = match entry_of(lookup) {
+        Ok((_, true, _)) if reading == Reading::Strict => return Ok(Found::Nothing(MissReason::Tag)),
+        Ok(entry) => entry,
+        Err(reason) => return Ok(Found::Nothing(reason)),
     };
     if matches!(entry.content, Content::Variants(_)) {
         return Err(entry);
@@ -167,6 +194,19 @@ fn split(lookup: Result<Lookup, StoreError>) -> Result<Found, SharedEntry> {
 }
 
 /// Why nothing of use was found.
+/// The entry that was found, whether it is stale whatever its age, and where it was.
+#[inline]
+pub(crate) fn entry_of(lookup: Result<Lookup, StoreError>) -> Result<(SharedEntry, bool, Tier), MissReason> {
+    match lookup {
+        Ok(Lookup::Found(entry)) => Ok((entry, false, Tier::Memory)),
+        Ok(Lookup::Fetched(entry)) => Ok((entry, false, Tier::Remote)),
+        Ok(Lookup::Stale(entry)) => Ok((entry, true, Tier::Memory)),
+        Ok(nothing) => Err(why(&nothing)),
+        Err(error) if error.kind() == StoreErrorKind::Unavailable => Err(MissReason::Breaker),
+        Err(_) => Err(MissReason::TierError),
+    }
+}
+
 const fn why(nothing: &Lookup) -> MissReason {
     match nothing {
         Lookup::Forgotten => MissReason::Tag,
@@ -194,8 +234,8 @@ struct Choice {
 }
 
 impl Choice {
-    fn consider(&mut self, lookup: Result<Lookup, StoreError>) {
-        match split(lookup) {
+    fn consider(&mut self, lookup: Result<Lookup, StoreError>, reading: Reading) {
+        match split(lookup, reading) {
             Ok(Found::Entry { entry, soft }) => {
                 let made = |entry: &Cached| entry.entry().lifetime.made_ms();
                 let newer = self

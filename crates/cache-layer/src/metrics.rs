@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+use metrics::{Counter, Gauge, counter, gauge, histogram};
 
+use crate::cached::Tier;
 use crate::status::{BypassReason, MissReason, Outcome, UncacheableReason};
 use crate::tally::Tally;
 
@@ -28,14 +29,13 @@ impl fmt::Debug for Metrics {
 
 #[derive(Clone)]
 struct Handles {
+    /// One for each outcome, in the order of the enum.
     requests: [Counter; Outcome::ALL.len()],
     time_saved: Counter,
     bytes_hit: Counter,
     bytes_not_modified: Counter,
     not_modified: Counter,
     modified: Counter,
-    lookup: Histogram,
-    hit_age: Histogram,
     load_inflight: Gauge,
 }
 
@@ -100,15 +100,13 @@ impl Metrics {
 
     /// A hit whose look-up was timed: how long that took, and how old the entry was.
     #[cold]
-    pub(crate) fn sample(&self, cache: &str, began: Instant, age_ms: u64) {
-        let handles = self.handles(cache);
+    pub(crate) fn sample(&self, cache: &str, tier: Tier, began: Instant, age_ms: u64) {
         let took = began.elapsed();
         if let Some(tally) = self.tally() {
             tally.timed_hit(took);
         }
-        handles.lookup.record(took.as_secs_f64());
-        handles
-            .hit_age
+        rare::looked_up(cache, Some(tier), "hit", took);
+        histogram!("larder_cache_hit_age_seconds", "cache" => cache.to_owned(), "tier" => tier.as_str())
             .record(Duration::from_millis(age_ms).as_secs_f64());
     }
 
@@ -184,8 +182,9 @@ impl Drop for Inflight {
 impl Handles {
     fn new(cache: String) -> Self {
         Self {
-            requests: Outcome::ALL.map(|outcome| {
-                counter!("larder_cache_requests_total", "cache" => cache.clone(), "outcome" => outcome.as_str())
+            requests: std::array::from_fn(|at| {
+                let outcome = Outcome::ALL[at].as_str();
+                counter!("larder_cache_requests_total", "cache" => cache.clone(), "outcome" => outcome)
             }),
             time_saved: counter!("larder_cache_time_saved_milliseconds_total", "cache" => cache.clone()),
             bytes_hit: counter!("larder_cache_bytes_saved_total", "cache" => cache.clone(), "kind" => "hit"),
@@ -196,10 +195,6 @@ impl Handles {
                 "larder_cache_conditional_total", "cache" => cache.clone(), "result" => "not_modified"
             ),
             modified: counter!("larder_cache_conditional_total", "cache" => cache.clone(), "result" => "modified"),
-            lookup: histogram!(
-                "larder_cache_lookup_duration_seconds", "cache" => cache.clone(), "tier" => "l1", "result" => "hit"
-            ),
-            hit_age: histogram!("larder_cache_hit_age_seconds", "cache" => cache.clone(), "tier" => "l1"),
             load_inflight: gauge!("larder_cache_load_inflight", "cache" => cache),
         }
     }
@@ -207,8 +202,18 @@ impl Handles {
 
 /// What happens beside hits: rare enough to look its metric up each time.
 pub(crate) mod rare {
-    use super::{BypassReason, Duration, MissReason, UncacheableReason, counter, gauge, histogram};
+    use super::{BypassReason, Duration, MissReason, Tier, UncacheableReason, counter, gauge, histogram};
     use larder_store::{Kept, Size};
+
+    /// A look-up ended; `tier` is where the entry was, if there was one.
+    pub(crate) fn looked_up(cache: &str, tier: Option<Tier>, result: &'static str, took: Duration) {
+        let labels = [
+            ("cache", cache.to_owned()),
+            ("tier", tier.map_or("none", Tier::as_str).into()),
+            ("result", result.into()),
+        ];
+        histogram!("larder_cache_lookup_duration_seconds", &labels).record(took.as_secs_f64());
+    }
 
     pub(super) fn miss(cache: &str, reason: MissReason) {
         counter!("larder_cache_miss_total", "cache" => cache.to_owned(), "reason" => reason.as_str())
@@ -235,9 +240,18 @@ pub(crate) mod rare {
     }
 
     pub(crate) fn waited(cache: &str, result: &'static str, took: Duration) {
+        coalesced(cache, "local", result, took);
+    }
+
+    /// The same for another process.
+    pub(crate) fn waited_elsewhere(cache: &str, result: &'static str, took: Duration) {
+        coalesced(cache, "cluster", result, took);
+    }
+
+    fn coalesced(cache: &str, scope: &'static str, result: &'static str, took: Duration) {
         let labels = [
             ("cache", cache.to_owned()),
-            ("scope", "local".into()),
+            ("scope", scope.into()),
             ("result", result.into()),
         ];
         histogram!("larder_cache_coalesced_wait_seconds", &labels).record(took.as_secs_f64());

@@ -1,6 +1,26 @@
 //! The words for what became of a request: one closed list for headers, logs, metrics and docs.
 
 use http::HeaderValue;
+use larder_store::Kept;
+
+/// Lists the variants of an enum: one that is missing does not compile.
+macro_rules! all {
+    ($name:ident: $($variant:ident),+ $(,)?) => {
+        impl $name {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+        }
+
+        const _: fn($name) = |word| match word {
+            $($name::$variant => {})+
+        };
+    };
+}
+
+all!(Outcome: HitL1, HitL2, Revalidated, Coalesced, StaleSwr, StaleError, Miss, Bypass, Uncacheable, Unsatisfied);
+all!(MissReason: Absent, Expired, Tag, Vary, Request, Epoch, Schema, Decode, Intent, TierError, Breaker);
+all!(BypassReason: Method, Head, Authorization, IdentityHeader, Cookie, NoIdentity, Range, NoStore, Body, Upgrade, Host, Rule, ReadToken, Disabled);
+all!(UncacheableReason: Status, SetCookie, Private, NoStore, Authorization, NoCache, NoLifetime, VaryStar, Groups, HiddenVary, TooLarge, Streaming, Incomplete, Validator, Head, Hint, UnresolvedTag, Stamp, Form, StoreError);
 
 /// What became of one request. Each request that is answered has exactly one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -61,19 +81,6 @@ impl Outcome {
     pub(crate) const fn x_cache_value(self) -> HeaderValue {
         HeaderValue::from_static(self.x_cache())
     }
-
-    pub(crate) const ALL: [Self; 10] = [
-        Self::HitL1,
-        Self::HitL2,
-        Self::Revalidated,
-        Self::Coalesced,
-        Self::StaleSwr,
-        Self::StaleError,
-        Self::Miss,
-        Self::Bypass,
-        Self::Uncacheable,
-        Self::Unsatisfied,
-    ];
 }
 
 /// Why the cache had no entry to answer with.
@@ -105,20 +112,6 @@ pub enum MissReason {
 }
 
 impl MissReason {
-    pub(crate) const ALL: [Self; 11] = [
-        Self::Absent,
-        Self::Expired,
-        Self::Tag,
-        Self::Vary,
-        Self::Request,
-        Self::Epoch,
-        Self::Schema,
-        Self::Decode,
-        Self::Intent,
-        Self::TierError,
-        Self::Breaker,
-    ];
-
     /// Whether the store was of no help, so that nothing can be kept either.
     pub(crate) const fn is_failure(self) -> bool {
         matches!(self, Self::TierError | Self::Breaker)
@@ -180,6 +173,8 @@ pub enum BypassReason {
     Upgrade,
     /// The host is not among those that the layer answers for, or there are two of them.
     Host,
+    /// It has a [`ReadToken`](larder_store::ReadToken) of an invalidation that failed.
+    ReadToken,
     /// A rule of the application said so.
     Rule,
     /// The layer or the whole cache is switched off.
@@ -187,22 +182,6 @@ pub enum BypassReason {
 }
 
 impl BypassReason {
-    pub(crate) const ALL: [Self; 13] = [
-        Self::Method,
-        Self::Head,
-        Self::Authorization,
-        Self::IdentityHeader,
-        Self::Cookie,
-        Self::NoIdentity,
-        Self::Range,
-        Self::NoStore,
-        Self::Body,
-        Self::Upgrade,
-        Self::Host,
-        Self::Rule,
-        Self::Disabled,
-    ];
-
     /// The word in `Cache-Status` (`detail`), metrics and logs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -218,6 +197,7 @@ impl BypassReason {
             Self::Body => "body",
             Self::Upgrade => "upgrade",
             Self::Host => "host",
+            Self::ReadToken => "read_token",
             Self::Rule => "rule",
             Self::Disabled => "disabled",
         }
@@ -275,32 +255,23 @@ pub enum UncacheableReason {
     UnresolvedTag,
     /// Its tags were forgotten while the handler ran.
     Stamp,
+    /// It is a function's value that cannot be written as bytes, which the store needs.
+    Form,
     /// The store failed, so that the response could not be tied to its tags.
     StoreError,
 }
 
 impl UncacheableReason {
-    pub(crate) const ALL: [Self; 19] = [
-        Self::Status,
-        Self::SetCookie,
-        Self::Private,
-        Self::NoStore,
-        Self::Authorization,
-        Self::NoCache,
-        Self::NoLifetime,
-        Self::VaryStar,
-        Self::Groups,
-        Self::HiddenVary,
-        Self::TooLarge,
-        Self::Streaming,
-        Self::Incomplete,
-        Self::Validator,
-        Self::Head,
-        Self::Hint,
-        Self::UnresolvedTag,
-        Self::Stamp,
-        Self::StoreError,
-    ];
+    /// Why what was handed to a store is not in it; nothing where it is.
+    pub(crate) const fn of(kept: Kept) -> Option<Self> {
+        Some(match kept {
+            Kept::Stored => return None,
+            Kept::RejectedStamp => Self::Stamp,
+            Kept::RejectedSize => Self::TooLarge,
+            Kept::RejectedForm => Self::Form,
+            _ => Self::StoreError,
+        })
+    }
 
     /// The word in `Cache-Status` (`detail`), metrics and logs.
     #[must_use]
@@ -324,7 +295,20 @@ impl UncacheableReason {
             Self::Hint => "hint",
             Self::UnresolvedTag => "unresolved_tag",
             Self::Stamp => "stamp",
+            Self::Form => "form",
             Self::StoreError => "store_error",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outcomes_are_listed_in_the_order_that_their_counters_have() {
+        for (at, outcome) in Outcome::ALL.iter().enumerate() {
+            assert_eq!(*outcome as usize, at, "{outcome:?}");
         }
     }
 }

@@ -163,7 +163,7 @@ impl Counts {
 
     /// All outcomes with their numbers.
     pub fn outcomes(&self) -> impl Iterator<Item = (Outcome, u64)> {
-        Outcome::ALL.into_iter().zip(self.outcomes)
+        Outcome::ALL.iter().copied().zip(self.outcomes)
     }
 
     /// Requests that were answered without a run of their handler for them: from memory, from the store behind it, by another's
@@ -194,17 +194,17 @@ impl Counts {
 
     /// Why the handler ran for a request, with the numbers.
     pub fn misses(&self) -> impl Iterator<Item = (MissReason, u64)> {
-        MissReason::ALL.into_iter().zip(self.misses)
+        MissReason::ALL.iter().copied().zip(self.misses)
     }
 
     /// Why the cache had no part in a request, with the numbers.
     pub fn bypasses(&self) -> impl Iterator<Item = (BypassReason, u64)> {
-        BypassReason::ALL.into_iter().zip(self.bypasses)
+        BypassReason::ALL.iter().copied().zip(self.bypasses)
     }
 
     /// Why a response was not kept, with the numbers.
     pub fn uncacheable(&self) -> impl Iterator<Item = (UncacheableReason, u64)> {
-        UncacheableReason::ALL.into_iter().zip(self.uncacheable)
+        UncacheableReason::ALL.iter().copied().zip(self.uncacheable)
     }
 
     /// Runs of the handler that came to their end, in the background too.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::StatusCode;
 use larder_store::{Strength, Tag};
@@ -45,6 +46,7 @@ impl InvalidateLayer {
             strength: Strength::Hard,
             own_uri: true,
             fail_answers: false,
+            read_token: None,
         }))
     }
 
@@ -112,6 +114,13 @@ impl InvalidateLayer {
     /// the answer stays as it is, but for `X-Invalidation`.
     pub fn fail_answers(self, on: bool) -> Self {
         self.with(|settings| settings.fail_answers = on)
+    }
+
+    /// Gives the client a [`ReadToken`](larder_store::ReadToken), in a cookie that it keeps for the time `lasts` (in whole
+    /// seconds): so long it reads what it wrote, where hits may be behind otherwise. `lasts` is to be longer than the bound of the
+    /// store. After an invalidation that failed its reads go past the cache. By default there is no such cookie.
+    pub fn read_your_writes(self, lasts: Duration) -> Self {
+        self.with(|settings| settings.read_token = Some(lasts))
     }
 
     /// Checks that each placeholder has a value on the route `path`: one of its own parameters (`{id}`, `{*rest}`), a

@@ -60,6 +60,10 @@ impl Pending {
         self.unknown = happened || status.is_server_error();
     }
 
+    pub(crate) const fn may_have_changed(&self) -> bool {
+        self.unknown
+    }
+
     /// Forgets, if something may have changed.
     pub(crate) async fn forget(mut self) -> Result<(), Failed> {
         if !self.unknown {

@@ -6,7 +6,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use larder_store::ReadToken;
 use tokio::time::timeout;
 use tower_service::Service;
 
@@ -83,7 +84,15 @@ where
     };
     let reported = response.extensions_mut().remove::<Parameters>();
     pending.answered(response.status(), response.headers(), reported);
-    if let Err(failed) = pending.forget().await {
+    let changed = pending.may_have_changed();
+    let forgotten = pending.forget().await;
+    if let Some(lasts) = settings.read_token
+        && changed
+    {
+        let cookie = ReadToken::after(&forgotten).set_cookie(lasts);
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    if let Err(failed) = forgotten {
         let value = HeaderValue::from_static(failed.header());
         response.headers_mut().insert(X_INVALIDATION, value);
         if settings.fail_answers {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::StatusCode;
 use larder_store::{Strength, Tag};
@@ -23,4 +24,6 @@ pub(crate) struct Settings {
     pub(crate) strength: Strength,
     pub(crate) own_uri: bool,
     pub(crate) fail_answers: bool,
+    /// For how long the client reads what it wrote.
+    pub(crate) read_token: Option<Duration>,
 }

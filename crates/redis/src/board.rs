@@ -138,14 +138,15 @@ impl Board {
         *self.awaited() = Some((connection, self.nanos(now)));
     }
 
-    /// The beat was heard on the connection with this number.
-    pub(crate) fn hears_itself(&self, connection: u64) {
+    /// The beat was heard on the connection with this number. Answers how long after it was sent.
+    pub(crate) fn hears_itself(&self, connection: u64) -> Option<Duration> {
         // Under the lock, so that a lapse comes before all of it or after.
         let mut awaited = self.awaited();
-        if let Some((_, beat)) = awaited.take_if(|(sender, _)| *sender == connection) {
-            self.proved.store(beat, Ordering::SeqCst);
-            self.up.store(true, Ordering::SeqCst);
-        }
+        let (_, beat) = awaited.take_if(|(sender, _)| *sender == connection)?;
+        self.proved.store(beat, Ordering::SeqCst);
+        self.up.store(true, Ordering::SeqCst);
+        let now = self.nanos(Instant::now());
+        Some(Duration::from_nanos(now.saturating_sub(beat)))
     }
 
     /// Whether a beat was sent and is not heard yet.
@@ -417,7 +418,9 @@ mod tests {
             let beating = self.with(|board, _, now| board.beats(connection, now));
             if flaw == Flaw::PongIsEnough && self.wire != Wire::Down {
                 // Whoever is in between answers, or a connection of its own is used for it.
-                return Some(beating.with(|board, _, _| board.hears_itself(connection)));
+                return Some(beating.with(|board, _, _| {
+                    board.hears_itself(connection);
+                }));
             }
             beating.tell(Told::Beat(connection))
         }
@@ -431,7 +434,9 @@ mod tests {
                 Told::All => self.with(|board, _, _| board.all_changed()),
                 Told::Changed => self.with(|board, _, _| board.changed(KEY)),
                 Told::Beat(connection) => {
-                    let mut next = self.with(|board, _, _| board.hears_itself(connection));
+                    let mut next = self.with(|board, _, _| {
+                        board.hears_itself(connection);
+                    });
                     if flaw == Flaw::CountsFromHearing {
                         next.proved = self.now * 1_000_000_000;
                     }

@@ -5,7 +5,6 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use larder_store::{StoreError, StoreErrorKind};
-use metrics::{counter, gauge};
 use redis::{AsyncConnectionConfig, Client, ProtocolVersion, PushInfo, PushKind, RedisError, Value};
 use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
@@ -13,6 +12,7 @@ use tokio::time::{sleep, timeout};
 use crate::board::Board;
 use crate::budget::REST;
 use crate::link::Link;
+use crate::metrics;
 use crate::server::{Server, failed, random};
 
 /// How an entry in this process's memory is told to be valid.
@@ -120,8 +120,7 @@ fn lapse(link: &Link, reason: &'static str) {
     if let Some(board) = &link.board
         && board.lapse()
     {
-        counter!("larder_coherence_lapses_total", "reason" => reason).increment(1);
-        gauge!("larder_coherence_up").set(0.0);
+        metrics::lapsed(reason);
     }
 }
 
@@ -186,7 +185,7 @@ impl Ear {
                 let beaten: Result<Result<Value, RedisError>, _> =
                     timeout(bound, set.query_async(&mut self.connection)).await;
                 match beaten {
-                    Ok(Ok(_)) => gauge!("larder_coherence_up").set(1.0),
+                    Ok(Ok(_)) => metrics::up(),
                     Ok(Err(error)) => return ("disconnect", failed(error)),
                     Err(_) if cfg!(larder_mutant = "redis_feed_without_heartbeat") => {}
                     Err(_) => break,
@@ -236,9 +235,9 @@ fn invalidated(board: &Board, number: u64, beat: &str, data: &[Value]) {
             _ => board.all_changed(),
         }
     }
-    counter!("larder_invalidation_received_total", "via" => "push").increment(1);
+    metrics::told();
     // What came with it was told before it.
-    if beaten {
-        board.hears_itself(number);
+    if beaten && let Some(after) = board.hears_itself(number) {
+        metrics::heard(after);
     }
 }

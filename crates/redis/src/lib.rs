@@ -14,17 +14,20 @@
 //! feature `redis`.
 
 mod board;
-mod breaker;
 mod budget;
 mod builder;
+mod ear;
 mod feed;
 mod link;
 mod lookup;
+mod lookup_many;
+mod metrics;
 mod pending;
 mod protocol;
 mod seal;
 mod server;
 mod store;
+mod turns;
 mod writes;
 
 pub use builder::{Builder, ConnectError};

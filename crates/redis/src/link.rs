@@ -12,15 +12,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use larder_store::{Condition, StoreError, StoreErrorKind};
-use metrics::counter;
 use redis::Client;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::board::Board;
-use crate::breaker::Breaker;
 use crate::budget::{Budget, REST, STRIKES};
+use crate::metrics::{self, Breaker, Operation};
 use crate::pending::{Invalidation, Pending};
 use crate::protocol::{IntentId, Names, RecordId};
 use crate::server::{Scope, Server};
@@ -122,7 +121,10 @@ impl Link {
     /// Asks the server whether it is there, on the connection that is in use.
     pub(crate) async fn probe(self: Arc<Self>) -> Result<(), StoreError> {
         let live = self.live()?;
-        self.within(&live, live.server.ping()).await
+        // It is no operation: neither counted among them, nor held against the server.
+        let limit = self.budget.operation;
+        let pong = timeout(limit, live.server.ping()).await;
+        pong.unwrap_or_else(|_| Err(self.late(limit)))
     }
 
     /// How it is, without asking the server.
@@ -146,6 +148,7 @@ impl Link {
     pub(crate) async fn within<T>(
         self: &Arc<Self>,
         live: &Arc<Live>,
+        what: Operation,
         operation: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
         let Ok(_permit) = self.in_flight.try_acquire() else {
@@ -153,10 +156,12 @@ impl Link {
             let message = format!("{most} operations are under way");
             return Err(StoreError::new(StoreErrorKind::Unavailable, message));
         };
+        let began = Instant::now();
         let result = match timeout(self.budget.operation, operation).await {
             Ok(result) => result,
             Err(_) => Err(self.late(self.budget.operation)),
         };
+        metrics::asked(what, &result, began.elapsed());
         match &result {
             Ok(_) => live.strikes.store(0, Ordering::Relaxed),
             Err(error) => match error.kind() {
@@ -192,13 +197,16 @@ impl Link {
             // Whoever forgets sees it here at once, whatever the feed has told by then.
             let _told = Told(&self, scope);
             let forgetting = live.server.forget(&self.names, scope, *strength, *intent);
-            timeout_at(until, forgetting).await
+            let began = Instant::now();
+            let forgotten = timeout_at(until, forgetting).await;
+            let forgotten = forgotten.unwrap_or_else(|_| Err(self.late(self.budget.invalidation)));
+            metrics::asked(Operation::Forget, &forgotten, began.elapsed());
+            forgotten
         };
         let error = match forgotten {
-            Ok(Ok(known)) => return Ok(known),
-            Ok(Err(_)) if cfg!(larder_mutant = "redis_lost_is_done") => return Ok(0),
-            Ok(Err(error)) => error,
-            Err(_) => self.late(self.budget.invalidation),
+            Ok(known) => return Ok(known),
+            Err(_) if cfg!(larder_mutant = "redis_lost_is_done") => return Ok(0),
+            Err(error) => error,
         };
         self.owe(invalidation, Some(&live), &error);
         // The next connection begins with what is owed.
@@ -225,9 +233,11 @@ impl Link {
                 .announce(&self.names, &ids, time_to_live, intent)
                 .await
         };
-        timeout(limit, announcing)
-            .await
-            .unwrap_or_else(|_| Err(self.late(limit)))
+        let began = Instant::now();
+        let announced = timeout(limit, announcing).await;
+        let announced = announced.unwrap_or_else(|_| Err(self.late(limit)));
+        metrics::asked(Operation::Announce, &announced, began.elapsed());
+        announced
     }
 
     fn late(&self, limit: Duration) -> StoreError {
@@ -339,16 +349,13 @@ impl Link {
             };
             let limit = self.budget.invalidation;
             let forgetting = server.forget(&self.names, &owed.scope, owed.strength, owed.intent);
+            let began = Instant::now();
             let forgotten = timeout(limit, forgetting).await;
-            forgotten.unwrap_or_else(|_| Err(self.late(limit)))?;
+            let forgotten = forgotten.unwrap_or_else(|_| Err(self.late(limit)));
+            metrics::asked(Operation::Forget, &forgotten, began.elapsed());
+            forgotten?;
             self.state().pending.settle(&owed);
-            let labels = [
-                ("kind", "tag"),
-                ("source", "replay"),
-                ("mode", owed.strength.as_str()),
-                ("result", "ok"),
-            ];
-            counter!("larder_invalidations_total", &labels).increment(1);
+            metrics::replayed(owed.strength.as_str());
         }
     }
 

@@ -8,6 +8,7 @@ use quick_cache::sync::Cache;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::link::{Link, Live};
+use crate::metrics::{self, Operation};
 use crate::protocol::{RecordId, Verdict};
 use crate::seal::{Seal, open};
 
@@ -32,16 +33,16 @@ impl Shelves {
         }
     }
 
-    fn find(&self, key: &[u8]) -> Option<SharedEntry> {
+    pub(crate) fn find(&self, key: &[u8]) -> Option<SharedEntry> {
         self.memory.as_ref()?.find(key)
     }
 
     /// Whether it is past its lifetime, so that another process may have made a younger one.
-    fn is_old(&self, entry: &Entry) -> bool {
+    pub(crate) fn is_old(&self, entry: &Entry) -> bool {
         entry.lifetime.age_ms(self.clock.now()) >= entry.lifetime.fresh_ms
     }
 
-    fn hint(&self, key: &[u8]) -> Option<Arc<[RecordId]>> {
+    pub(crate) fn hint(&self, key: &[u8]) -> Option<Arc<[RecordId]>> {
         self.hints.get(&xxh3_64(key))
     }
 
@@ -63,7 +64,7 @@ pub(crate) async fn verdict(link: &Arc<Link>, live: &Arc<Live>, seal: &Seal) -> 
     let noted = link.board.as_ref().zip(seal.proof.as_ref());
     let noted = noted.map(|(board, proof)| board.note_again(proof));
     let asking = live.server.records(&link.names, &seal.records);
-    let records = link.within(live, asking).await?;
+    let records = link.within(live, Operation::Verify, asking).await?;
     let verdict = live.server.judge(seal.stamp, &records);
     if verdict == Verdict::Valid {
         seal.renew(noted.as_ref());
@@ -111,7 +112,9 @@ pub(crate) async fn lookup(link: Arc<Link>, shelves: Arc<Shelves>, key: Key) -> 
         if cfg!(larder_mutant = "redis_trusts_memory") {
             return Ok(Lookup::Found(entry));
         }
-        local = found(verdict(&link, &live, seal).await?, entry, Lookup::Found);
+        let verdict = verdict(&link, &live, seal).await?;
+        metrics::revalidated(verdict);
+        local = found(verdict, entry, Lookup::Found);
         if let Lookup::Found(entry) = &local
             && !shelves.is_old(entry)
         {
@@ -134,7 +137,7 @@ async fn fetch(
 ) -> Result<Lookup, StoreError> {
     let noted = link.board.as_ref().map(|board| board.note(link.names.of(hint)));
     let asking = live.server.entry(&link.names, key.as_bytes(), hint);
-    let (bytes, records) = link.within(live, asking).await?;
+    let (bytes, records) = link.within(live, Operation::Lookup, asking).await?;
     let Some(bytes) = bytes else {
         return Ok(Lookup::Absent);
     };
@@ -161,7 +164,7 @@ async fn fetch(
 }
 
 /// What is of more use: of what was found in memory, old or stale, and on the server.
-fn better(local: Lookup, remote: Lookup) -> Lookup {
+pub(crate) fn better(local: Lookup, remote: Lookup) -> Lookup {
     let received = |entry: &SharedEntry| entry.lifetime.received;
     match (local, remote) {
         (Lookup::Found(local), Lookup::Fetched(remote)) if received(&remote) <= received(&local) => {
@@ -176,7 +179,7 @@ fn better(local: Lookup, remote: Lookup) -> Lookup {
     }
 }
 
-fn found(verdict: Verdict, entry: SharedEntry, valid: fn(SharedEntry) -> Lookup) -> Lookup {
+pub(crate) fn found(verdict: Verdict, entry: SharedEntry, valid: fn(SharedEntry) -> Lookup) -> Lookup {
     match verdict {
         Verdict::Valid => valid(entry),
         Verdict::Soft => Lookup::Stale(entry),

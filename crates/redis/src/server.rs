@@ -1,12 +1,14 @@
 //! What is asked of one server over one connection, and what its answers mean.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use bytes::Bytes;
-use larder_store::{StoreError, StoreErrorKind, Strength};
+use larder_store::{Frame, FrameError, StoreError, StoreErrorKind, Strength, Survey, Wanted};
 use redis::aio::MultiplexedConnection;
 use redis::{
-    AsyncConnectionConfig, Client, ErrorKind, RedisError, RetryMethod, Script, ServerErrorKind, Value,
+    AsyncConnectionConfig, Client, ErrorKind, RedisError, RedisResult, RetryMethod, Script, ServerErrorKind,
+    Value,
 };
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -43,6 +45,10 @@ pub(crate) struct Records(Vec<Option<Vec<u8>>>);
 
 /// So many records go into one script at most: a server does nothing else meanwhile.
 const CHUNK: usize = 500;
+
+/// The first bytes of an entry, in which its tags are as a rule; and of how many they are asked for at once.
+const START: usize = 4096;
+const SURVEYED: usize = 200;
 
 impl Server {
     /// Connects, and learns who the server is.
@@ -120,19 +126,43 @@ impl Server {
         key: &[u8],
         ids: &[RecordId],
     ) -> Result<(Option<Bytes>, Records), StoreError> {
+        let (mut bytes, records) = self.entries(names, &[key], ids).await?;
+        Ok((bytes.pop().flatten(), records))
+    }
+
+    /// The bytes of many entries, and after them the root and the records that they are thought to need.
+    pub(crate) async fn entries(
+        &self,
+        names: &Names,
+        keys: &[&[u8]],
+        ids: &[RecordId],
+    ) -> Result<(Vec<Option<Bytes>>, Records), StoreError> {
         let mut pipe = redis::pipe();
-        pipe.cmd("GET").arg(names.entry(key));
-        pipe.add_command(reading(names, ids));
-        let (bytes, values): (Value, Value) = pipe
+        for key in keys {
+            pipe.cmd("GET").arg(names.entry(key));
+        }
+        let (first, rest) = ids.split_at(ids.len().min(CHUNK));
+        pipe.add_command(reading(names, first));
+        for ids in rest.chunks(CHUNK) {
+            let ids: Vec<_> = ids.iter().map(|id| names.record(*id)).collect();
+            pipe.cmd("MGET").arg(ids);
+        }
+        pipe.ignore_errors();
+        let answers: Vec<RedisResult<Value>> = pipe
             .query_async(&mut self.connection.clone())
             .await
             .map_err(failed)?;
-        let bytes = match bytes {
-            Value::BulkString(bytes) => Some(Bytes::from(bytes)),
-            Value::Nil => None,
-            _ => return Err(nonsense()),
-        };
-        Ok((bytes, records(values, ids.len())?))
+        let mut answers = answers.into_iter();
+        let bytes = answers.by_ref().take(keys.len()).map(string);
+        let bytes = bytes.collect::<Result<Vec<_>, _>>()?;
+        let mut values = Vec::with_capacity(ids.len() + 1);
+        for answer in answers {
+            values.extend(strings(answer.map_err(failed)?)?);
+        }
+        if bytes.len() != keys.len() || values.len() != ids.len() + 1 {
+            return Err(nonsense());
+        }
+        Ok((bytes, Records(values)))
     }
 
     /// What the records say of an entry.
@@ -140,6 +170,17 @@ impl Server {
         let root = records.0.first().and_then(|root| root.as_deref());
         let tags = records.0.iter().skip(1).map(Option::as_deref);
         judge(stamp, &self.run_id, root, tags)
+    }
+
+    /// What those of the records say that were asked for at these places.
+    pub(crate) fn judge_some(&self, stamp: Stamp, records: &Records, places: &[usize]) -> Verdict {
+        let at = |place: usize| records.0.get(place).and_then(|record| record.as_deref());
+        judge(
+            stamp,
+            &self.run_id,
+            at(0),
+            places.iter().map(|place| at(place + 1)),
+        )
     }
 
     /// Takes the stamp of a fill, and makes the records that are missing.
@@ -288,9 +329,107 @@ impl Server {
             .map_err(failed)
     }
 
+    /// Looks at about `most` keys of the server from `from` on, and at the tags of those that are entries.
+    pub(crate) async fn survey(
+        &self,
+        names: &Names,
+        wanted: &Wanted,
+        from: u64,
+        most: usize,
+    ) -> Result<Survey, StoreError> {
+        let mut connection = self.connection.clone();
+        let mut scan = redis::cmd("SCAN");
+        scan.arg(from).arg("MATCH").arg(names.all_entries());
+        scan.arg("COUNT").arg(most);
+        let (next, keys): (u64, Vec<Vec<u8>>) = scan.query_async(&mut connection).await.map_err(failed)?;
+        let mut survey = Survey::default();
+        survey.next = (next != 0).then_some(next);
+        survey.seen = keys.len();
+        let mut tags = HashSet::new();
+        // In portions, however many keys the server names at once.
+        for keys in keys.chunks(SURVEYED) {
+            let mut pipe = redis::pipe();
+            for key in keys {
+                pipe.cmd("GETRANGE").arg(&key[..]).arg(0).arg(START - 1);
+            }
+            let starts: Vec<Vec<u8>> = pipe.query_async(&mut connection).await.map_err(failed)?;
+            for (key, start) in keys.iter().zip(starts) {
+                let mut found = Frame::tags(&Bytes::from(start));
+                if found == Err(FrameError::Truncated) {
+                    let mut get = redis::cmd("GET");
+                    let whole: Vec<u8> = get
+                        .arg(&key[..])
+                        .query_async(&mut connection)
+                        .await
+                        .map_err(failed)?;
+                    found = Frame::tags(&Bytes::from(whole));
+                }
+                // What is no entry has none, and is nobody's.
+                tags.extend(found.unwrap_or_default().into_iter().filter(|tag| wanted(tag)));
+            }
+        }
+        survey.tags = tags.into_iter().collect();
+        Ok(survey)
+    }
+
+    /// Takes the turn to make what is called `id`; else answers for how long another has it.
+    pub(crate) async fn take_turn(
+        &self,
+        names: &Names,
+        id: u128,
+        token: [u8; 16],
+        lasts: Duration,
+    ) -> Result<Option<Duration>, StoreError> {
+        let mut call = self.scripts.take_turn.prepare_invoke();
+        call.key(names.turn(id)).arg(&token[..]).arg(millis(lasts));
+        let left: i64 = call
+            .invoke_async(&mut self.connection.clone())
+            .await
+            .map_err(failed)?;
+        Ok(u64::try_from(left).ok().map(Duration::from_millis))
+    }
+
+    /// Has the turn last for so long from now, if it is still that of `token`.
+    pub(crate) async fn renew_turn(
+        &self,
+        names: &Names,
+        id: u128,
+        token: [u8; 16],
+        lasts: Duration,
+    ) -> Result<(), StoreError> {
+        let mut call = self.scripts.renew_turn.prepare_invoke();
+        call.key(names.turn(id)).arg(&token[..]).arg(millis(lasts));
+        call.invoke_async(&mut self.connection.clone())
+            .await
+            .map_err(failed)
+    }
+
+    /// Ends the turn, if it is still that of `token`, and tells those who wait.
+    pub(crate) async fn end_turn(
+        &self,
+        names: &Names,
+        id: u128,
+        token: [u8; 16],
+        message: [u8; 17],
+    ) -> Result<(), StoreError> {
+        let mut call = self.scripts.end_turn.prepare_invoke();
+        call.key(names.turn(id)).arg(&token[..]);
+        call.arg(names.turns()).arg(&message[..]);
+        call.invoke_async(&mut self.connection.clone())
+            .await
+            .map_err(failed)
+    }
+
     /// Has the server learn the scripts, so that their first calls need no detour.
     pub(crate) async fn teach(&self) -> Result<(), StoreError> {
-        for script in [&self.scripts.capture, &self.scripts.forget] {
+        let Scripts {
+            capture,
+            forget,
+            take_turn,
+            renew_turn,
+            end_turn,
+        } = &self.scripts;
+        for script in [capture, forget, take_turn, renew_turn, end_turn] {
             self.load(script).await?;
         }
         Ok(())
@@ -317,6 +456,17 @@ fn records(answer: Value, ids: usize) -> Result<Records, StoreError> {
         Ok(Records(values))
     } else {
         Err(nonsense())
+    }
+}
+
+/// A string, which may be missing. What is none is one that nobody can read: the server is well.
+fn string(answer: RedisResult<Value>) -> Result<Option<Bytes>, StoreError> {
+    match answer {
+        Ok(Value::BulkString(bytes)) => Ok(Some(Bytes::from(bytes))),
+        Ok(Value::Nil) => Ok(None),
+        Ok(_) => Err(nonsense()),
+        Err(error) if error.code() == Some("WRONGTYPE") => Ok(Some(Bytes::new())),
+        Err(error) => Err(failed(error)),
     }
 }
 

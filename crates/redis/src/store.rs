@@ -2,25 +2,29 @@
 
 use std::fmt;
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use larder_store::{
-    Announcement, Answer, Capture, Condition, Entry, Forgotten, Frame, Kept, Key, Lookup, Put, SharedEntry,
-    Size, Store, StoreError, StoreErrorKind, Strength, Tag, Validity,
+    Announcement, Answer, Capture, Condition, Entry, Forgotten, Frame, FrameError, Kept, Key, Lookup, Put,
+    SharedEntry, Size, Store, StoreError, StoreErrorKind, Strength, Survey, Tag, Turn, Validity, Wanted,
 };
 use tokio::runtime::Handle;
 use tokio::time::timeout;
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::builder::{Builder, ConnectError};
 use crate::feed::{Coherence, Feed};
 use crate::link::Link;
 use crate::lookup::{self, Shelves};
+use crate::lookup_many::lookup_many;
+use crate::metrics::{self, Operation};
 use crate::pending::Invalidation;
 use crate::protocol::{IntentId, RecordId, Verdict};
 use crate::seal::{Seal, Seen};
 use crate::server::{Scope, random};
-use crate::writes::{Write, Writes, count};
+use crate::turns::{TurnId, Turns};
+use crate::writes::{Write, Writes};
 
 /// Keeps entries on a Redis (6 or later) or Valkey server, shared by all instances of a service, and their bodies in this
 /// process's memory.
@@ -52,6 +56,7 @@ struct Inner {
     largest: usize,
     coherence: Coherence,
     feed: Arc<Feed>,
+    turns: Arc<Turns>,
 }
 
 impl Builder {
@@ -60,8 +65,10 @@ impl Builder {
     /// # Errors
     /// When the URL cannot be read, or asks for what this build does not have.
     pub fn open(self) -> Result<RedisStore, ConnectError> {
+        let link = Arc::new(self.link()?);
         Ok(RedisStore(Arc::new(Inner {
-            link: Arc::new(self.link()?),
+            turns: Turns::new(&link),
+            link,
             shelves: Arc::new(Shelves::new(self.memory, self.clock)),
             writes: Writes::new(self.budget.writing.max(2 * self.largest)),
             longest: self.longest,
@@ -130,13 +137,17 @@ impl RedisStore {
         let time_to_live = time_to_live(&entry, inner.longest);
         let records = seal.records.clone();
         let entry = SharedEntry::new(entry.with_stamps(seal));
-        let frame = frame.ok().filter(|frame| frame.len() <= inner.largest);
-        let Some(frame) = frame else {
-            count(&entry, Kept::RejectedSize);
-            return Put {
-                entry,
-                kept: Kept::RejectedSize,
-            };
+        let frame = match frame {
+            Ok(frame) if frame.len() <= inner.largest => Ok(frame),
+            Err(FrameError::Unencodable) => Err(Kept::RejectedForm),
+            _ => Err(Kept::RejectedSize),
+        };
+        let frame = match frame {
+            Ok(frame) => frame,
+            Err(kept) => {
+                metrics::put(&entry, kept);
+                return Put { entry, kept };
+            }
         };
         inner
             .shelves
@@ -146,6 +157,7 @@ impl RedisStore {
             entry: SharedEntry::clone(&entry),
             frame,
             time_to_live,
+            turn: seen.turn(),
         };
         inner.writes.begin(&inner.link, write);
         Put {
@@ -181,20 +193,57 @@ impl RedisStore {
     }
 }
 
+/// What one step of a survey may take.
+const SURVEY: Duration = Duration::from_secs(5);
+
 impl Store for RedisStore {
     fn name(&self) -> &'static str {
         "redis"
     }
 
     fn lookup(&self, key: &[u8]) -> Answer<Result<Lookup, StoreError>> {
-        let (link, shelves) = (Arc::clone(&self.0.link), Arc::clone(&self.0.shelves));
+        let (link, shelves) = (&self.0.link, &self.0.shelves);
         if let Some(bound) = self.0.coherence.bound() {
-            if let Some(entry) = lookup::proved(&link, &shelves, key, bound) {
+            if let Some(entry) = lookup::proved(link, shelves, key, bound) {
                 return Answer::Ready(Ok(Lookup::Found(entry)));
             }
-            self.0.feed.begin(&link, bound);
+            self.0.feed.begin(link, bound);
         }
+        self.lookup_strictly(key)
+    }
+
+    fn lookup_strictly(&self, key: &[u8]) -> Answer<Result<Lookup, StoreError>> {
+        let (link, shelves) = (Arc::clone(&self.0.link), Arc::clone(&self.0.shelves));
         Answer::Later(Box::pin(lookup::lookup(link, shelves, Key::from(key))))
+    }
+
+    fn lookup_many(&self, keys: &[Key]) -> Answer<Vec<Result<Lookup, StoreError>>> {
+        let (link, shelves) = (Arc::clone(&self.0.link), Arc::clone(&self.0.shelves));
+        let Some(bound) = self.0.coherence.bound() else {
+            return Answer::Later(Box::pin(lookup_many(link, shelves, keys.to_vec())));
+        };
+        let proved = |key: &Key| lookup::proved(&link, &shelves, key.as_bytes(), bound);
+        let mut all: Vec<_> = keys.iter().map(proved).collect();
+        let pairs = keys.iter().zip(&all);
+        let asked: Vec<Key> = pairs
+            .filter(|(_, found)| found.is_none())
+            .map(|(key, _)| key.clone())
+            .collect();
+        if asked.is_empty() {
+            let found = all.into_iter().flatten().map(|entry| Ok(Lookup::Found(entry)));
+            return Answer::Ready(found.collect());
+        }
+        self.0.feed.begin(&link, bound);
+        Answer::Later(Box::pin(async move {
+            let mut asked = lookup_many(link, shelves, asked).await.into_iter();
+            let absent = || Ok(Lookup::Absent);
+            let all = all.iter_mut().map(Option::take);
+            all.map(|proved| match proved {
+                Some(entry) => Ok(Lookup::Found(entry)),
+                None => asked.next().unwrap_or_else(absent),
+            })
+            .collect()
+        }))
     }
 
     fn capture(&self, tags: &[Tag]) -> Answer<Result<Capture, StoreError>> {
@@ -208,15 +257,34 @@ impl Store for RedisStore {
                 .as_ref()
                 .map(|board| board.note(link.names.of(&records)));
             let capturing = live.server.capture(&link.names, &records, time_to_live);
-            let captured = link.within(&live, capturing).await?;
+            let captured = link.within(&live, Operation::Capture, capturing).await?;
             let stamp = captured.stamp;
             let noted = noted.filter(|_| captured.is_valid);
             let seen = Seen {
                 stamp,
                 records,
                 noted,
+                turn: Mutex::default(),
             };
             Ok(Capture::new(captured.fingerprint, seen))
+        }))
+    }
+
+    fn turn(&self, key: &[u8], capture: &Capture) -> Answer<Result<Turn, StoreError>> {
+        // The capture of another store tells nothing here.
+        if capture.stamps::<Seen>().is_none() {
+            return Answer::Ready(Ok(Turn::Own(None)));
+        }
+        let (turns, link) = (Arc::clone(&self.0.turns), Arc::clone(&self.0.link));
+        let mut name = key.to_vec();
+        name.extend_from_slice(&capture.fingerprint().to_be_bytes());
+        let (id, capture) = (TurnId(xxh3_128(&name)), capture.clone());
+        Answer::Later(Box::pin(async move {
+            let (turn, held) = turns.take(link, id).await?;
+            if let Some(seen) = capture.stamps::<Seen>() {
+                seen.has(held);
+            }
+            Ok(turn)
         }))
     }
 
@@ -248,7 +316,7 @@ impl Store for RedisStore {
             match adopted {
                 Ok(seen) => Self::take_in(&inner, key, entry, seen),
                 Err(kept) => {
-                    count(&entry, kept);
+                    metrics::put(&entry, kept);
                     Put {
                         entry: SharedEntry::new(entry),
                         kept,
@@ -290,6 +358,22 @@ impl Store for RedisStore {
         self.forget_scope(Scope::Records(RecordId::of_all(tags)), Strength::Hard, intent)
     }
 
+    fn survey(&self, wanted: &Wanted, from: u64, most: usize) -> Answer<Result<Survey, StoreError>> {
+        let (link, wanted) = (Arc::clone(&self.0.link), Arc::clone(wanted));
+        Answer::Later(Box::pin(async move {
+            let live = link.live()?;
+            let surveying = live.server.survey(&link.names, &wanted, from, most);
+            // Not the budget of a request, nor its word on whether the server is well: this may take its time.
+            match timeout(SURVEY, surveying).await {
+                Ok(result) => result,
+                Err(_) => Err(StoreError::new(
+                    StoreErrorKind::Timeout,
+                    "the survey of the entries took too long; ask for fewer at a time",
+                )),
+            }
+        }))
+    }
+
     fn size(&self) -> Size {
         let mut size = Size::default();
         if let Some(memory) = &self.0.shelves.memory {
@@ -326,7 +410,7 @@ async fn adopt<'a>(
     let link = &inner.link;
     let live = link.live().map_err(|_| Kept::Error)?;
     let adopting = live.server.adopt(&link.names, records, time_to_live, seen.stamp);
-    match link.within(&live, adopting).await {
+    match link.within(&live, Operation::Adopt, adopting).await {
         Ok(Verdict::Valid) => Ok(seen),
         Ok(_) if cfg!(larder_mutant = "redis_joins_by_key") => Ok(seen),
         Ok(_) => Err(Kept::RejectedStamp),
@@ -343,6 +427,7 @@ async fn late(inner: &Inner, records: &[RecordId], time_to_live: Duration) -> Op
         stamp,
         records: records.into(),
         noted: None,
+        turn: Mutex::default(),
     })
 }
 

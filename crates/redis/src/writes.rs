@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use larder_store::{Entry, Kept, Key, SharedEntry, StoreError, TagKind};
-use metrics::counter;
+use larder_store::{Kept, Key, SharedEntry, StoreError};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::link::Link;
 use crate::lookup::verdict;
+use crate::metrics::{self, Operation};
 use crate::protocol::Verdict;
 use crate::seal::Seal;
+use crate::turns::Held;
 
 /// The writes that are under way.
 #[derive(Debug)]
@@ -27,6 +28,17 @@ pub(crate) struct Write {
     pub(crate) entry: SharedEntry,
     pub(crate) frame: Bytes,
     pub(crate) time_to_live: Duration,
+    /// The turn in which it was made, which is over when this is.
+    pub(crate) turn: Option<Arc<Held>>,
+}
+
+impl Write {
+    /// The server does not have it: those who wait for it elsewhere need not look.
+    fn fails(&self) {
+        if let Some(turn) = &self.turn {
+            turn.fails();
+        }
+    }
 }
 
 impl Writes {
@@ -43,7 +55,8 @@ impl Writes {
         let size = u32::try_from(write.frame.len()).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.room).try_acquire_many_owned(size);
         let (Ok(room), Ok(runtime)) = (room, Handle::try_current()) else {
-            count(&write.entry, Kept::Error);
+            metrics::put(&write.entry, Kept::Error);
+            write.fails();
             return;
         };
         drop(runtime.spawn(run(Arc::clone(link), write, room)));
@@ -61,12 +74,15 @@ async fn run(link: Arc<Link>, write: Write, room: OwnedSemaphorePermit) {
         Ok(kept) => kept,
         Err(error) => {
             tracing::debug!(server = link.address, %error, "an entry did not reach the server");
-            counter!("larder_backend_errors_total", "backend" => "redis", "kind" => error.kind().as_str())
-                .increment(1);
+            metrics::failed(&error);
+            write.fails();
             Kept::Error
         }
     };
-    count(&write.entry, kept);
+    if kept == Kept::RejectedStamp {
+        metrics::overtaken(&write.entry);
+    }
+    metrics::put(&write.entry, kept);
     drop(room);
 }
 
@@ -85,21 +101,6 @@ async fn write_out(link: &Arc<Link>, write: &Write) -> Result<Kept, StoreError> 
         &write.frame,
         write.time_to_live,
     );
-    link.within(&live, keeping).await?;
+    link.within(&live, Operation::Put, keeping).await?;
     Ok(Kept::Stored)
-}
-
-/// Counts what became of an entry on its way to the server, under the name of its layer.
-pub(crate) fn count(entry: &Entry, kept: Kept) {
-    let layer = entry.tags.iter().find(|tag| tag.kind() == TagKind::Layer);
-    let cache = layer.map_or_else(|| "-".to_owned(), |tag| tag.as_str().to_owned());
-    if kept == Kept::RejectedStamp {
-        counter!("larder_cache_fill_race_total", "cache" => cache.clone()).increment(1);
-    }
-    let labels = [
-        ("cache", cache),
-        ("tier", "l2".into()),
-        ("result", kept.as_str().into()),
-    ];
-    counter!("larder_cache_store_total", &labels).increment(1);
 }

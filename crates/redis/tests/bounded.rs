@@ -130,6 +130,25 @@ async fn a_hit_asks_nobody_and_an_invalidation_elsewhere_is_told() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_strict_look_up_knows_of_every_invalidation_that_was_complete() {
+    let server = RedisServer::start();
+    let (writer, reader) = (
+        store(&server, Coherence::Strict).await,
+        store(&server, Coherence::Bounded(BOUND)).await,
+    );
+    let strictly = async || text(&reader.lookup_strictly(b"key").wait().await.unwrap());
+    for version in 0..50 {
+        let version = version.to_string();
+        fill(&writer, "key", &version, "jars").await;
+        settled(&reader, "key").await;
+        assert_eq!(strictly().await, Some(version));
+        forget(&writer, "jars").await;
+        // Whether it was told of it by now or not.
+        assert_eq!(strictly().await, None);
+    }
+}
+
 /// Whatever is lost on the way: the feed of the reader is closed, or hangs with its server, at any moment.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_hit_is_older_than_the_bound() {

@@ -10,10 +10,11 @@ use std::task::Poll;
 use std::time::Duration;
 
 use crate::entry::{Entry, SharedEntry};
-use crate::error::StoreError;
+use crate::error::{StoreError, StoreErrorKind};
 use crate::key::Key;
 use crate::ledger::{Sequence, Strength, Validity};
 use crate::tag::Tag;
+use crate::turn::Turn;
 
 /// What a store answers: at once, or after a round trip.
 ///
@@ -98,6 +99,12 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Looks for the entry under `key`.
     fn lookup(&self, key: &[u8]) -> Answer<Result<Lookup, StoreError>>;
 
+    /// Looks for the entry under `key` and knows of every invalidation that was complete before, also where
+    /// [`lookup`](Store::lookup) was set to be behind for a while. By default they are the same.
+    fn lookup_strictly(&self, key: &[u8]) -> Answer<Result<Lookup, StoreError>> {
+        self.lookup(key)
+    }
+
     /// Looks for the entries under all of `keys`, and answers in their order.
     ///
     /// By default it asks for each, for all at the same time. A store behind a connection does it in one round trip.
@@ -107,6 +114,16 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Takes the stamps of `tags` for a fill that begins when this was answered.
     fn capture(&self, tags: &[Tag]) -> Answer<Result<Capture, StoreError>>;
+
+    /// Takes the turn to make what is missing under `key`, after `capture` was answered, among all processes that share this
+    /// store; or says that another has it, and when that one has ended.
+    ///
+    /// It spares work, and nothing may rest on it: two processes may have one turn, and a process that died has its turn for a
+    /// bounded time alone. What was made is judged by its stamps as ever. By default there is no other process.
+    fn turn(&self, key: &[u8], capture: &Capture) -> Answer<Result<Turn, StoreError>> {
+        let _ = (key, capture);
+        Answer::Ready(Ok(Turn::Own(None)))
+    }
 
     /// Keeps `entry`, whose fill began after `capture` was answered.
     ///
@@ -137,6 +154,17 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     fn finish(&self, tags: &[Tag], announcement: Announcement) -> Answer<Result<Forgotten, StoreError>> {
         let _ = announcement;
         self.forget(tags, Strength::Hard)
+    }
+
+    /// The tags that entries carry and `wanted` accepts: some at a time, from a place that is 0 at first and
+    /// [`next`](Survey::next) then. A store that can looks at no more than about `most` entries each time. What comes in
+    /// meanwhile may be left out. For maintenance: it costs as much as there are entries.
+    ///
+    /// By default it is [unsupported](crate::StoreErrorKind::Unsupported).
+    fn survey(&self, wanted: &Wanted, from: u64, most: usize) -> Answer<Result<Survey, StoreError>> {
+        let _ = (wanted, from, most);
+        let message = format!("the store `{}` cannot tell which tags there are", self.name());
+        Answer::Ready(Err(StoreError::new(StoreErrorKind::Unsupported, message)))
     }
 
     /// How much it holds in this process.
@@ -198,6 +226,21 @@ impl Breaker {
             Self::Open => "open",
         }
     }
+}
+
+/// Which tags a [`survey`](Store::survey) looks for.
+pub type Wanted = Arc<dyn Fn(&Tag) -> bool + Send + Sync>;
+
+/// What a [`survey`](Store::survey) found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Survey {
+    /// The tags, each once.
+    pub tags: Vec<Tag>,
+    /// How many entries were looked at.
+    pub seen: usize,
+    /// Where to go on; `None` at the end.
+    pub next: Option<u64>,
 }
 
 /// The name of an announced change.
@@ -345,6 +388,8 @@ pub enum Kept {
     RejectedStamp,
     /// It is larger than what the store may give to one entry.
     RejectedSize,
+    /// It is a value of this process that cannot be written as bytes, which the store needs.
+    RejectedForm,
     /// The store failed.
     Error,
 }
@@ -357,6 +402,7 @@ impl Kept {
             Self::Stored => "stored",
             Self::RejectedStamp => "rejected_stamp",
             Self::RejectedSize => "rejected_size",
+            Self::RejectedForm => "rejected_form",
             Self::Error => "error",
         }
     }

@@ -29,6 +29,8 @@ pub enum StoreErrorKind {
     Full,
     /// The store is not asked for now, because it failed before.
     Unavailable,
+    /// The store has no way to do it.
+    Unsupported,
 }
 
 impl StoreErrorKind {
@@ -43,6 +45,7 @@ impl StoreErrorKind {
             Self::Loading => "loading",
             Self::Full => "oom",
             Self::Unavailable => "unavailable",
+            Self::Unsupported => "unsupported",
         }
     }
 }

@@ -110,6 +110,13 @@ impl Shelf {
         }
     }
 
+    /// Shows all entries to `see`, none of them twice. One that comes in or goes meanwhile may be left out.
+    pub fn each(&self, mut see: impl FnMut(&Key, &SharedEntry)) {
+        for (key, held) in self.entries.iter() {
+            see(&key, &held.entry);
+        }
+    }
+
     /// How many entries there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -1,6 +1,7 @@
 //! The routes, each beside its layer.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::header::CACHE_CONTROL;
@@ -28,15 +29,17 @@ impl App {
     }
 }
 
+/// For how long a client reads what it wrote: longer than any bound that makes sense here.
+const READ_OWN: Duration = Duration::from_secs(10);
+
 /// All routes; `idempotent` lets each purchase run once.
 pub(crate) fn router(app: App, idempotent: IdempotencyLayer) -> Router {
     let larder = app.larder.clone();
     let user = from_extractor((), |user: &User| Identity::new(user.name()));
-    let energy_change = larder
-        .invalidates("energy_points.change")
-        .parameter("user", identified_by(user.clone()));
-    let purchase = larder
-        .invalidates("shop.purchase")
+    // Who changes something sees it at once, also where `--coherence` lets others be behind.
+    let change = |action| larder.invalidates(action).read_your_writes(READ_OWN);
+    let energy_change = change("energy_points.change").parameter("user", identified_by(user.clone()));
+    let purchase = change("shop.purchase")
         .parameter("user", identified_by(user.clone()))
         // Only the body says which product; where nobody knows how it ended, all of them.
         .from_handler(["product"])
@@ -75,7 +78,7 @@ pub(crate) fn router(app: App, idempotent: IdempotencyLayer) -> Router {
         .invalidating_route(
             "/api/v1/teams/{id}/members",
             post(teams::add_member),
-            larder.invalidates("team.member.add"),
+            change("team.member.add"),
         )
         // The handler goes on when its client is gone: what it forgets, it forgets when it has ended.
         .route(

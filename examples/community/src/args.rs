@@ -20,6 +20,7 @@ usage: community --listen ADDRESS:PORT [OPTION]...
   --redis URL                      the Redis or Valkey server that all instances over one database share; without it, run one
   --coherence strict|bounded:TIME  whether hits ask the server, or may be as old as that, such as bounded:100ms (strict)
   --admin TOKEN                    serves the admin page at /admin, for whom gives this token of 16 bytes or more
+  --metrics ADDRESS:PORT           where Prometheus fetches metrics, at /metrics; none without it
   --tick TIME                      how often the leaders are written anew, such as 60s (60s)
   --help                           this
 
@@ -34,6 +35,7 @@ pub(crate) struct Args {
     /// May hold a password.
     pub(crate) redis: Option<String>,
     pub(crate) coherence: Coherence,
+    pub(crate) metrics: Option<SocketAddr>,
     pub(crate) tick: Duration,
     /// Who may see the admin page; without it there is none.
     pub(crate) admin: Option<Token>,
@@ -46,7 +48,8 @@ impl Args {
     }
 
     fn read(mut parser: Parser) -> Result<Option<Self>, lexopt::Error> {
-        let (mut listen, mut redis, mut coherence, mut admin) = (None, None, Coherence::Strict, None);
+        let (mut listen, mut metrics, mut redis, mut coherence) = (None, None, None, Coherence::Strict);
+        let mut admin = None;
         let (mut database, mut tick) = (PathBuf::from("community.sqlite"), Duration::from_secs(60));
         while let Some(arg) = parser.next()? {
             match arg {
@@ -54,6 +57,7 @@ impl Args {
                 Arg::Long("database") => database = parser.value()?.into(),
                 Arg::Long("redis") => redis = Some(parser.value()?.string()?),
                 Arg::Long("coherence") => coherence = parser.value()?.parse_with(coherence_of)?,
+                Arg::Long("metrics") => metrics = Some(parser.value()?.parse()?),
                 Arg::Long("tick") => tick = parser.value()?.parse_with(time)?,
                 Arg::Long("admin") => admin = Some(parser.value()?.parse_with(token)?),
                 Arg::Long("help") | Arg::Short('h') => return Ok(None),
@@ -66,6 +70,7 @@ impl Args {
             database,
             redis,
             coherence,
+            metrics,
             tick,
             admin,
         }))
@@ -111,6 +116,10 @@ mod tests {
             (args.redis, args.coherence, args.tick.as_secs()),
             (None, Coherence::Strict, 60)
         );
+        let args = parse("--listen 127.0.0.1:1 --metrics 127.0.0.1:2")
+            .unwrap()
+            .unwrap();
+        assert_eq!(args.metrics.map(|address| address.port()), Some(2));
         let args = parse("--listen 127.0.0.1:1 --redis redis://x --coherence bounded:250ms --tick 2s");
         let args = args.unwrap().unwrap();
         assert_eq!(args.coherence, Coherence::Bounded(Duration::from_millis(250)));

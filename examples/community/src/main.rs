@@ -1,4 +1,4 @@
-//! Starts the community: `community --listen 127.0.0.1:8081 [--redis URL]`.
+//! Starts the community: `community --listen 127.0.0.1:8081 [--redis URL] [--metrics ADDRESS:PORT]`.
 
 mod actions;
 mod app;
@@ -6,6 +6,7 @@ mod args;
 mod content;
 mod database;
 mod energy;
+mod metrics;
 mod problem;
 mod scheduler;
 mod schema;
@@ -22,6 +23,7 @@ use std::time::Duration;
 use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
 use crate::app::App;
@@ -64,6 +66,9 @@ async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
             _ = interrupt.recv() => {}
         }
     };
+    let recorder = args
+        .metrics
+        .map(|address| metrics::install().map(|handle| (handle, address)));
     let database = Database::open(&args.database)?;
     let (larder, idempotent) = shared::connect(args).await?;
     let larder = larder.with_actions(actions::all());
@@ -78,6 +83,16 @@ async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(args.listen)
         .await
         .map_err(|error| format!("cannot listen on {}: {error}", args.listen))?;
+    let (stopping, stopped) = watch::channel(());
+    let metrics = match recorder.transpose()? {
+        Some((handle, address)) => {
+            let mut stopped = stopped;
+            let stop = async move { drop(stopped.changed().await) };
+            let serving = metrics::serve(handle, address, stop).await;
+            Some(serving.map_err(|error| format!("cannot serve metrics on {address}: {error}"))?)
+        }
+        None => None,
+    };
     println!("listening on http://{}", listener.local_addr()?);
     // Answers are small: none is to wait for the next.
     let listener = listener.tap_io(|stream| {
@@ -85,6 +100,10 @@ async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     });
     axum::serve(listener, router).with_graceful_shutdown(stop).await?;
     scheduler.abort();
+    drop(stopping);
+    if let Some(metrics) = metrics {
+        metrics.await?;
+    }
     idempotent.shutdown(Duration::from_secs(5)).await;
     larder.shutdown(Duration::from_secs(5)).await;
     Ok(())

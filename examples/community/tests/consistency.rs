@@ -188,9 +188,13 @@ async fn write(world: Arc<World>, addresses: Arc<[SocketAddr]>, number: usize) {
                 let energy = answer.json()["energy"].as_u64().unwrap();
                 world.acknowledged[user].fetch_max(energy, Ordering::SeqCst);
                 world.writes.fetch_add(1, Ordering::SeqCst);
+                let cookie = answer.header("set-cookie").split(';').next().unwrap();
+                let elsewhere = (at + 1) % clients.len();
+                read_own(&mut clients[elsewhere], &name, cookie, energy).await;
             }
             Err(_) => failed(&world).await,
         }
+        let client = &mut clients[at];
         if number == 0 {
             let body = format!(r#"{{"user": "member-{round:06}"}}"#);
             match client.post("/api/v1/teams/1/members", None, &body).await {
@@ -206,6 +210,20 @@ async fn write(world: Arc<World>, addresses: Arc<[SocketAddr]>, number: usize) {
         while world.reads.load(Ordering::SeqCst) < until && !world.over.load(Ordering::SeqCst) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
+    }
+}
+
+/// Who changed it sees the change at once, on another instance and however far that may be behind for others.
+async fn read_own(client: &mut Client, name: &str, cookie: &str, energy: u64) {
+    let cookies = [("Cookie", cookie)];
+    let answer = client
+        .send("GET", "/api/v1/profile", Some(name), &cookies, "")
+        .await;
+    // It may have been killed.
+    if let Ok(answer) = answer {
+        let seen = answer.json()["energy"].as_u64().unwrap();
+        let hit = answer.header("cache-status");
+        assert!(seen >= energy, "{name} wrote {energy} and reads {seen}: {hit}");
     }
 }
 

@@ -9,6 +9,7 @@ use larder_store::{Answer, Key, KeyPart, Tag};
 use super::fill::{Making, Trip};
 use super::typed::{Keeping, Made, Values};
 use super::work::{Anywhere, Here, Work};
+use crate::cached::Held;
 use crate::engine::Engine;
 use crate::flow::{Decision, decide};
 use crate::freshness::Load;
@@ -175,7 +176,13 @@ where
             key: self.key,
         };
         let tags = |_: &A| tags();
-        place.answer(Making { args, tags, fill }).await
+        let making = Making {
+            args,
+            tags,
+            fill,
+            outlives: false,
+        };
+        place.answer(making).await
     }
 }
 
@@ -201,7 +208,13 @@ impl<'a, T: Any + Clone + Send + Sync> Slot<'a, T> {
         Fut: Future<Output = Result<T, E>>,
     {
         let fill = |args| Here::new(fill(args));
-        self.place().answer(Making { args, tags, fill }).await
+        let making = Making {
+            args,
+            tags,
+            fill,
+            outlives: false,
+        };
+        self.place().answer(making).await
     }
 
     /// [`get_or_refresh`](Slot::get_or_refresh) for a call with arguments.
@@ -218,7 +231,37 @@ impl<'a, T: Any + Clone + Send + Sync> Slot<'a, T> {
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
         let fill = |args| Anywhere::new(fill(args));
-        self.place().answer(Making { args, tags, fill }).await
+        let making = Making {
+            args,
+            tags,
+            fill,
+            outlives: false,
+        };
+        self.place().answer(making).await
+    }
+
+    /// The same for work that cannot be stopped once it has begun: when this call is dropped, the work goes on in the
+    /// background, and its value is kept, and is theirs who wait.
+    #[inline]
+    pub async fn outlive_from<A, E, F, Fut>(
+        self,
+        args: A,
+        tags: impl FnOnce(&A) -> Vec<Tag>,
+        fill: F,
+    ) -> Result<T, E>
+    where
+        E: Send + 'static,
+        F: FnOnce(A) -> Fut,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        let fill = |args| Anywhere::new(fill(args));
+        let making = Making {
+            args,
+            tags,
+            fill,
+            outlives: true,
+        };
+        self.place().answer(making).await
     }
 
     fn place(self) -> Place<'a, T> {
@@ -248,15 +291,15 @@ impl<T: Any + Clone + Send + Sync> Place<'_, T> {
         }
         let core = engine.core();
         let luck = policy.luck();
+        let timer = Metrics::timer();
         if let Answer::Ready(found) = core.store.lookup(key.as_slice()) {
-            let timer = Metrics::timer();
             let now = core.clock.now();
             if let Decision::Hit(entry) = decide(values.found(found), policy.early_refresh, None, now, luck)
                 && let Some(value) = values.hit(&entry)
             {
                 if let Some(began) = timer {
-                    let age = entry.0.lifetime.age_ms(now);
-                    policy.metrics.sample(&policy.name, began, age);
+                    let age = entry.entry.lifetime.age_ms(now);
+                    policy.metrics.sample(&policy.name, entry.tier(), began, age);
                 }
                 return Ok(value);
             }

@@ -12,14 +12,14 @@ use larder_store::{
 
 use super::codec::Codec;
 use super::policy::FillPolicy;
-use crate::cached::Held;
+use crate::cached::{Held, Tier};
 use crate::engine::Core;
 use crate::freshness::Load;
 use crate::hints::CacheHints;
 use crate::key::KeyBytes;
-use crate::locate::Found;
+use crate::locate::{Found, entry_of};
 use crate::metrics::rare;
-use crate::status::{MissReason, Outcome};
+use crate::status::{MissReason, Outcome, UncacheableReason};
 
 /// How the values of one type are kept: a [`FillPolicy`] with its codec. Cheap to clone.
 ///
@@ -114,25 +114,20 @@ impl<T: Any + Send + Sync> Values<T> {
     /// What a look-up found, as far as it can be read.
     #[inline]
     pub(super) fn found(&self, lookup: Result<Lookup, StoreError>) -> Found<HeldValue> {
-        let (entry, soft) = match lookup {
-            Ok(Lookup::Found(entry)) => (entry, false),
-            Ok(Lookup::Stale(entry)) => (entry, true),
-            Ok(Lookup::Forgotten) => return Found::Nothing(MissReason::Tag),
-            Ok(_) => return Found::Nothing(MissReason::Absent),
-            Err(_) => return Found::Nothing(MissReason::TierError),
+        let (entry, soft, tier) = match entry_of(lookup) {
+            Ok(entry) => entry,
+            Err(reason) => return Found::Nothing(reason),
         };
         let Some(value) = entry.value() else {
             return Found::Nothing(MissReason::Schema);
         };
         if value.live_as::<T>().is_some() {
-            return Found::Entry {
-                entry: HeldValue(entry),
-                soft,
-            };
+            let entry = HeldValue { entry, tier };
+            return Found::Entry { entry, soft };
         }
         match value.read(self.policy.schema(&self.codec), self.codec.decode) {
             Ok(_) => Found::Entry {
-                entry: HeldValue(entry),
+                entry: HeldValue { entry, tier },
                 soft,
             },
             Err(Unread::Schema) => Found::Nothing(MissReason::Schema),
@@ -158,7 +153,7 @@ impl<T: Any + Send + Sync> Values<T> {
 
     /// Keeps a value that was made after `capture`, if it is to be kept; `tags` are those known before.
     pub(super) async fn keep(&self, core: &Core, made: Made<T>) -> Keeping {
-        let hints = self.hints_of(&made.value);
+        let hints = self.hints_of(&made.value).settled(&core.ttls);
         let policy = &*self.policy;
         let mut tags = made.tags;
         let own = !hints.tags.is_empty();
@@ -178,6 +173,9 @@ impl<T: Any + Send + Sync> Values<T> {
         let put = core.put(made.key, entry, capture).await;
         let kept = put.as_ref().map_or(Kept::Error, |put| put.kept);
         rare::stored(&policy.name, kept, size, core.store.size());
+        if let Some(reason) = UncacheableReason::of(kept) {
+            policy.metrics.uncacheable(&policy.name, reason);
+        }
         match put {
             Some(put) if kept != Kept::Error => Keeping::Judged(put.entry, kept),
             _ => Keeping::Not(None),
@@ -191,10 +189,10 @@ impl<T: Any + Clone> Values<T> {
     pub(super) fn hit(&self, entry: &HeldValue) -> Option<T> {
         let policy = &*self.policy;
         let value = entry.value::<T>()?.clone();
-        policy.metrics.outcome(&policy.name, Outcome::HitL1);
+        policy.metrics.outcome(&policy.name, entry.tier().hit());
         policy
             .metrics
-            .saved(&policy.name, entry.lifetime().load_ms, entry.0.body_len());
+            .saved(&policy.name, entry.lifetime().load_ms, entry.entry.body_len());
         Some(value)
     }
 
@@ -243,21 +241,29 @@ pub(super) enum Keeping {
     Not(Option<SharedEntry>),
 }
 
-/// An entry that is a value, which was read as what it is wanted as.
+/// An entry that is a value, which was read as what it is wanted as, and where it was found.
 #[derive(Debug, Clone)]
-pub(super) struct HeldValue(pub(super) SharedEntry);
+pub(super) struct HeldValue {
+    pub(super) entry: SharedEntry,
+    pub(super) tier: Tier,
+}
 
 impl HeldValue {
     #[inline]
     pub(super) fn value<T: Any>(&self) -> Option<&T> {
-        self.0.value()?.live_as()
+        self.entry.value()?.live_as()
     }
 }
 
 impl Held for HeldValue {
     #[inline]
     fn lifetime(&self) -> &Lifetime {
-        &self.0.lifetime
+        &self.entry.lifetime
+    }
+
+    #[inline]
+    fn tier(&self) -> Tier {
+        self.tier
     }
 }
 

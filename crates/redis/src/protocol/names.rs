@@ -86,6 +86,16 @@ impl Names {
         format!("{{{}}}:b:{id:032x}", self.namespace)
     }
 
+    /// The lease of who makes what is called `id`.
+    pub(crate) fn turn(&self, id: u128) -> String {
+        format!("{}:f1:{id:032x}", self.namespace)
+    }
+
+    /// The channel on which the ends of turns are told.
+    pub(crate) fn turns(&self) -> String {
+        format!("{}:turns", self.namespace)
+    }
+
     /// The keys that decide on an entry with these records.
     pub(crate) fn of(&self, ids: &[RecordId]) -> Vec<String> {
         let records = ids.iter().map(|id| self.record(*id));
@@ -95,6 +105,11 @@ impl Names {
     pub(crate) fn record(&self, id: RecordId) -> String {
         let RecordId { kind, id } = id;
         format!("{{{}}}:t:{}{id:x}", self.namespace, char::from(kind))
+    }
+
+    /// The pattern of the keys of all entries, for `SCAN`. Nothing in a namespace has a meaning there.
+    pub(crate) fn all_entries(&self) -> String {
+        format!("{}:e1:*", self.namespace)
     }
 
     /// The key of the entry under `key`. Other keys may have the same: the frame holds the whole of its own. The number is

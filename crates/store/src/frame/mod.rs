@@ -41,6 +41,7 @@ use std::fmt;
 use bytes::Bytes;
 
 use crate::entry::Entry;
+use crate::tag::Tag;
 #[cfg(any(test, fuzzing))]
 pub(crate) use read::key_of;
 
@@ -119,6 +120,16 @@ impl Frame {
     /// takes it for a miss.
     pub fn decode(bytes: &Bytes, key: &[u8]) -> Result<Self, FrameError> {
         read::frame(bytes, key)
+    }
+
+    /// The tags of the entry whose frame begins with `start`. Nothing but their form is checked: for maintenance, not for
+    /// what is served.
+    ///
+    /// # Errors
+    ///
+    /// [`FrameError::Truncated`] where the tags reach further; another for what is no beginning of a frame.
+    pub fn tags(start: &Bytes) -> Result<Vec<Tag>, FrameError> {
+        read::tags_at_the_start(start)
     }
 }
 
@@ -317,6 +328,27 @@ mod tests {
         let checksum = xxh3_64(&bytes);
         bytes.extend_from_slice(&checksum.to_le_bytes());
         bytes.into()
+    }
+
+    #[test]
+    fn the_tags_are_read_from_the_start_alone() {
+        let bytes = sample();
+        let whole = Frame::decode(&bytes, b"key").unwrap();
+        let mut read = 0;
+        for end in 0..bytes.len() {
+            match Frame::tags(&bytes.slice(..end)) {
+                Ok(tags) => {
+                    assert_eq!(tags, *whole.entry.tags, "{end}");
+                    read += 1;
+                }
+                Err(error) => assert!(read == 0 && error != FrameError::Checksum, "{end}: {error}"),
+            }
+        }
+        assert!(read > 0);
+        assert_eq!(
+            Frame::tags(&Bytes::from_static(b"nonsense")),
+            Err(FrameError::Foreign)
+        );
     }
 
     /// Where the number of tags stands in the sample.

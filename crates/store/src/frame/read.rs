@@ -36,6 +36,25 @@ pub(super) fn frame(bytes: &Bytes, key: &[u8]) -> Read<Frame> {
     })
 }
 
+/// The tags in the beginning of a frame, which nobody vouches for: the checksum is at its end.
+pub(super) fn tags_at_the_start(start: &Bytes) -> Read<Vec<Tag>> {
+    let mut reader = Reader {
+        bytes: start,
+        rest: start,
+    };
+    if reader.take(MAGIC.len())? != MAGIC {
+        return Err(FrameError::Foreign);
+    }
+    if reader.byte()? != VERSION {
+        return Err(FrameError::Version);
+    }
+    reader.take(HEAD - MAGIC.len() - 1)?;
+    reader.long("stamps")?;
+    reader.long("key")?;
+    reader.lifetime()?;
+    reader.tags()
+}
+
 /// The key in a frame, for tests that have the frame alone.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn key_of(bytes: &Bytes) -> Read<&[u8]> {
