@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use http::{Request, StatusCode};
+use http::StatusCode;
 use larder_store::{
     Announcement, Answer, Capture, Clock, Entry, Flights, Forgotten, Key, Put, SharedEntry, Size, Store,
     StoreError, StoreErrorKind, Strength, Survey, Tag, TagKind, Timestamp, Validity, VaryNames, Wanted,
@@ -15,7 +15,6 @@ use larder_store::{
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use crate::admit;
 use crate::cached::Cached;
 use crate::described::Described;
 use crate::freshness::may_stand_in;
@@ -25,7 +24,6 @@ use crate::policy::Policy;
 use crate::presets::PresetTtls;
 use crate::recent::{self, PastFill, PastInvalidation, Recent};
 use crate::stats::{LayerStats, Stats};
-use crate::status::BypassReason;
 use crate::tally::Tally;
 use crate::tasks::Tasks;
 
@@ -318,22 +316,11 @@ impl Engine {
         all
     }
 
-    /// Why the layer called `name` would have no part in such a request, if that is so as far as its head tells: who asks,
-    /// where that decides, is not known. `None` where there is no such layer.
-    ///
-    /// Rules of the application are asked too, with the request as it is.
-    #[must_use]
-    pub fn admits(&self, name: &str, head: Request<()>) -> Option<Result<(), BypassReason>> {
-        let (mut policy, switch) = {
-            let layers = self.0.layers.lock().unwrap_or_else(PoisonError::into_inner);
-            let layer = layers.get(name)?;
-            (layer.policy.clone(), layer.switch.clone())
-        };
-        if !self.is_enabled() || !switch.is_on() {
-            return Some(Err(BypassReason::Disabled));
-        }
-        policy.settle();
-        Some(admit::request(&head.map(|()| String::new()), &policy).map(|_| ()))
+    /// What the layer called `name` was told, and its switch, if there is such a layer.
+    pub(crate) fn told(&self, name: &str) -> Option<(Policy, Switch)> {
+        let layers = self.0.layers.lock().unwrap_or_else(PoisonError::into_inner);
+        let layer = layers.get(name)?;
+        Some((layer.policy.clone(), layer.switch.clone()))
     }
 
     /// Waits until no background fill is under way.

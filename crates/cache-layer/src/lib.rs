@@ -44,6 +44,7 @@
 mod admit;
 mod age;
 mod answer;
+mod asking;
 mod body;
 mod built;
 mod cache_control;
@@ -79,6 +80,7 @@ mod presets;
 mod profile;
 mod query;
 mod read;
+mod reading;
 mod recent;
 mod recipe;
 mod refresh;

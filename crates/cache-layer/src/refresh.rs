@@ -14,8 +14,9 @@ use crate::engine::Flight;
 use crate::fill::{self, Fill};
 use crate::hide::hide_conditions;
 use crate::lead::Lead;
-use crate::locate::{self, Found, Reading};
+use crate::locate::{self, Found};
 use crate::metrics::rare;
+use crate::reading::Reading;
 use crate::status::MissReason;
 use crate::trip::Trip;
 
