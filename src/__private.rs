@@ -233,7 +233,7 @@ pub async fn forget_action(larder: Option<&Larder>, tags: Result<Vec<Tag>, Actio
         }
     };
     // As above.
-    let _ = Invalidation::of_action(larder.invalidator(), Ok(tags)).await;
+    let _ = Invalidation::of_action(larder.invalidator(), None, Ok(tags)).await;
 }
 
 fn in_scope(larder: Option<&Larder>) -> Option<&Larder> {

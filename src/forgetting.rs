@@ -108,7 +108,7 @@ impl Larder {
     /// forgotten. When the store failed: then it is unknown whether the entries were forgotten.
     pub fn invalidate_for_action(&self, name: &str, parameters: impl Into<Parameters>) -> Invalidation {
         let tags = self.invalidator().actions().tags(name, &parameters.into());
-        Invalidation::of_action(self.invalidator(), tags)
+        Invalidation::of_action(self.invalidator(), Some(name), tags)
     }
 
     /// Forgets what an action makes stale that is a type: it need not be among the handle's actions.
@@ -117,7 +117,7 @@ impl Larder {
     /// When a value is empty or would make a path mean another: then nothing was forgotten. When the store failed: then it
     /// is unknown whether the entries were forgotten.
     pub fn invalidate_for<A: Action>(&self, action: &A) -> Invalidation {
-        Invalidation::of_action(self.invalidator(), action.tags())
+        Invalidation::of_action(self.invalidator(), Some(A::rule().name()), action.tags())
     }
 
     /// A layer for routes where the action called `name` happens. See [actions](crate::guide::actions).

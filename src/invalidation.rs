@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 
-use larder_invalidation::{ActionError, Invalidator, Source};
+use larder_invalidation::{ActionError, Cause, Invalidator, Source};
 use larder_store::{Strength, Tag};
 
 use crate::error::Error;
@@ -29,23 +29,27 @@ pub struct Invalidation {
 }
 
 enum What {
-    Tags(Source, Vec<Tag>),
+    Tags(Cause, Vec<Tag>),
     Everything,
     Nothing(ActionError),
 }
 
 impl Invalidation {
     pub(crate) fn of_tags(invalidator: &Invalidator, tags: Vec<Tag>) -> Self {
-        Self::new(invalidator, What::Tags(Source::Api, tags))
+        Self::new(invalidator, What::Tags(Source::Api.into(), tags))
     }
 
     pub(crate) fn of_everything(invalidator: &Invalidator) -> Self {
         Self::new(invalidator, What::Everything)
     }
 
-    pub(crate) fn of_action(invalidator: &Invalidator, tags: Result<Vec<Tag>, ActionError>) -> Self {
+    pub(crate) fn of_action(
+        invalidator: &Invalidator,
+        name: Option<&str>,
+        tags: Result<Vec<Tag>, ActionError>,
+    ) -> Self {
         let what = match tags {
-            Ok(tags) => What::Tags(Source::Action, tags),
+            Ok(tags) => What::Tags(Cause::actions(name), tags),
             Err(error) => What::Nothing(error),
         };
         Self::new(invalidator, what)
@@ -80,7 +84,7 @@ impl IntoFuture for Invalidation {
         } = self;
         Box::pin(async move {
             let done = match what {
-                What::Tags(source, tags) => invalidator.forget(&tags, strength, source).await?,
+                What::Tags(cause, tags) => invalidator.forget(&tags, strength, cause).await?,
                 What::Everything => invalidator.forget_everything(strength, Source::Api).await?,
                 What::Nothing(error) => return Err(error.into()),
             };

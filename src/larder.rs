@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_cache_layer::{CacheLayer, Engine, Identify, Limits, PerIdentity, PresetTtls, Profile, Switch};
+use larder_cache_layer::{
+    CacheLayer, Engine, Identify, Limits, PerIdentity, PresetTtls, Profile, Stats, Switch,
+};
 use larder_invalidation::{Actions, Invalidator, JournalLimits};
 use larder_lock::{Lease, LockOptions, Locker, Locks};
 use larder_store::{Clock, Finding, MemoryStore, Size, Store};
@@ -245,6 +247,81 @@ impl Larder {
     /// ```
     pub async fn doctor(&self) -> Vec<Finding> {
         self.engine.doctor().await
+    }
+
+    /// What all layers have counted since they were made, how much is kept, and how the store is. The counters only grow;
+    /// see [numbers for programs](https://docs.rs/larder/latest/larder/guide/admin/index.html#numbers-for-programs). It asks nobody and holds up no request.
+    ///
+    /// ```
+    /// use axum::{Router, body::Body, routing::get};
+    /// use http::Request;
+    /// use larder::{Larder, MissReason};
+    /// use tower::ServiceExt;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let larder = Larder::in_memory(1 << 20);
+    /// let app: Router = Router::new().route("/jam", get(|| async { "jam" }).layer(larder.hot_cache("jam")));
+    /// for _ in 0..4 {
+    ///     app.clone().oneshot(Request::get("/jam").body(Body::empty()).unwrap()).await.unwrap();
+    /// }
+    /// let stats = larder.stats();
+    /// let jam = &stats.layer("jam").unwrap().counts;
+    /// assert_eq!((jam.requests(), jam.hits(), jam.fills()), (4, 3, 1));
+    /// assert_eq!(jam.hit_ratio(), Some(0.75));
+    /// assert!(jam.misses().any(|why| why == (MissReason::Absent, 1)));
+    /// assert_eq!(stats.memory.entries, 1);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.engine.stats()
+    }
+
+    /// How the store and the locks are: each is asked, all at the same time, and waited for at most 1 s. Where one does not
+    /// answer, the cache is degraded, not dead: see [the page](crate::guide::admin#health).
+    #[cfg(feature = "admin")]
+    pub async fn health(&self) -> larder_admin::Health {
+        larder_admin::Health::of(&self.parts(), Duration::from_secs(1)).await
+    }
+
+    /// Routes for orchestrators, `/livez` and `/readyz`: see [the page](crate::guide::admin#health).
+    #[cfg(feature = "admin")]
+    pub fn health_routes(&self) -> larder_admin::HealthRoutes {
+        larder_admin::HealthRoutes::new(self.parts())
+    }
+
+    /// A page for operators, for those whom `guard` lets pass: see [the page](crate::guide::admin#the-page).
+    ///
+    /// There is none without a guard:
+    ///
+    /// ```compile_fail
+    /// # let larder = larder::Larder::in_memory(1 << 20);
+    /// larder.admin(); // who may see it?
+    /// ```
+    ///
+    /// ```
+    /// use axum::Router;
+    /// use larder::{Larder, admin::Token};
+    ///
+    /// # fn secret() -> &'static str { "a secret of 16 bytes or more" }
+    /// let larder = Larder::in_memory(1 << 20);
+    /// let token = Token::new(secret()).expect("the secret is long enough");
+    /// let app: Router = Router::new().nest("/admin", larder.admin(token).router());
+    /// # let _ = app;
+    /// ```
+    #[cfg(feature = "admin")]
+    pub fn admin(&self, guard: impl larder_admin::Guard) -> larder_admin::Admin {
+        larder_admin::Admin::new(self.parts(), guard)
+    }
+
+    #[cfg(feature = "admin")]
+    fn parts(&self) -> larder_admin::Parts {
+        larder_admin::Parts {
+            engine: self.engine.clone(),
+            invalidator: self.invalidator.clone(),
+            locker: self.locker.clone(),
+        }
     }
 
     /// Waits until no background fill and no invalidation that nobody waits for is under way. The wait is as long as the

@@ -39,6 +39,7 @@
 //! - [`CacheHints`] is what a handler says of its own response: a lifetime, tags, or that it must not be kept.
 //! - [`Outcome`] is what became of a request, with [`MissReason`], [`BypassReason`] and [`UncacheableReason`] for why.
 //!   Every answer says it: see [answers](guide::answers).
+//! - [`Stats`] are the numbers of all layers for programs: [`Larder::stats`].
 //! - [`Store`] is the contract of what keeps entries; [`MemoryStore`] keeps them in this process.
 //! - [`Clock`] tells the time, and [`FakeClock`] the time that a test wants. See [testing](guide::testing).
 //! - [`Config`] is what the environment says. See [configuration](guide::configuration).
@@ -62,6 +63,7 @@
 //! | `axum` | on | [`from_extractor`], [`CacheHints`] and [`Parameters`] as parts of axum's responses, [`Error`] as one, [`RoutesWithLayers`], [`Memo`] as an extractor, path parameters as placeholders, and the URI that the client sent where a router is nested (`OriginalUri`) |
 //! | `macros` | on | [`cached`](macro@cached), [`invalidates`](macro@invalidates), and the derives of [`Action`](macro@Action), [`Tag`](macro@Tag) and [`KeyPart`](macro@KeyPart) |
 //! | `serde` | on | values of functions as JSON and postcard, for stores outside the process |
+//! | `admin` | off | [`admin`]: [`Larder::health`], routes for liveness and readiness, and [a page for operators](guide::admin) |
 //! | `idempotency` | off | [`idempotency`]: one run per `Idempotency-Key`, and signed requests that are accepted once |
 //! | `json`, `toml` | off | [`Actions`] from files |
 //! | `redis-cluster`, `redis-connection-manager`, `redis-deadpool` | off | a `RedisStore` on a connection or pool that the service has already: see `Place`. A Cluster by URL needs none of them |
@@ -96,13 +98,15 @@ pub use identified::identified_by;
 pub use intent::Intent;
 pub use invalidation::{Invalidated, Invalidation};
 pub use larder::{Builder, Larder};
+#[cfg(feature = "admin")]
+pub use larder_admin as admin;
 #[cfg(feature = "axum")]
 pub use larder_cache_layer::from_extractor;
 pub use larder_cache_layer::{
-    Body, BypassReason, Cache, CacheHints, CacheLayer, ClientCaching, Codec, Engine, FillPolicy, Identify,
-    Identity, Limits, MissReason, NamedTtl, OneFill, Outcome, PerIdentity, Preset, PresetTtls, Profile,
-    QueryKey, RequestView, ResponseFuture, Scope, Shared, Slot, Switch, Ttl, TtlError, UncacheableReason,
-    UnkeyedHeaders, Values, Verdict,
+    Body, BypassReason, Cache, CacheHints, CacheLayer, ClientCaching, Codec, Counts, Engine, FillPolicy,
+    Identify, Identity, LayerStats, Limits, MissReason, NamedTtl, OneFill, Outcome, PerIdentity, Preset,
+    PresetTtls, Profile, QueryKey, RequestView, ResponseFuture, Scope, Shared, Slot, Stats, Switch, Ttl,
+    TtlError, UncacheableReason, UnkeyedHeaders, Values, Verdict,
 };
 pub use larder_etag as etag;
 #[cfg(feature = "idempotency")]

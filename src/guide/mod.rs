@@ -19,10 +19,13 @@
 //! | [`configuration`] | which variables of the environment count? |
 //! | [`metrics`] | which metrics are there, and what do they mean? |
 //! | [`logs`] | what do logs and spans say, and with which fields? |
+//! | [`admin`] | what does it do right now, why was this a miss, and who may see that? (feature `admin`) |
 //! | [`runbook`] | what does each alert mean, and what is to be done? |
 //! | [`reasons`] | why was it a miss, why had the cache no part, why was it not kept, and how is each brought about? |
 
 pub mod actions;
+#[cfg(feature = "admin")]
+pub mod admin;
 pub mod answers;
 pub mod configuration;
 pub mod freshness;

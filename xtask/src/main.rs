@@ -2,6 +2,7 @@
 
 mod alerts;
 mod bench;
+mod browser;
 mod budget;
 mod ci;
 mod defences;
@@ -95,6 +96,12 @@ const COMMANDS: &[Command] = &[
         arguments: "",
         purpose: "readers and writers on the community example: what its cache spares, and that it shows every change",
         run: load::command,
+    },
+    Command {
+        name: "browser",
+        arguments: "",
+        purpose: "drives the admin page of the community example in headless Chromium, and pictures it in target/browser",
+        run: browser::command,
     },
     Command {
         name: "bench",

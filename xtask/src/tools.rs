@@ -50,6 +50,20 @@ pub(crate) const FUZZ: &[Tool] = &[Tool {
     named_by: None,
 }];
 
+/// What drives the admin page.
+pub(crate) const BROWSER: &[Tool] = &[
+    Tool {
+        programs: &["chromium"],
+        package: "chromium",
+        named_by: None,
+    },
+    Tool {
+        programs: &["chromedriver"],
+        package: "chromium-driver",
+        named_by: None,
+    },
+];
+
 /// Debian asks this file whether a package may start its service.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 

@@ -13,9 +13,10 @@ use crate::cache_status::CacheStatus;
 use crate::cached::{Cached, Held};
 use crate::engine::{Engine, Switch};
 use crate::headers;
-use crate::metrics::{Metrics, rare};
+use crate::metrics::Metrics;
 use crate::policy::Policy;
 use crate::status::{BypassReason, Outcome};
+use crate::tally::Tally;
 
 /// A layer as its services share it.
 pub(crate) struct Built {
@@ -28,11 +29,16 @@ pub(crate) struct Built {
 }
 
 impl Built {
-    pub(crate) fn new(engine: Engine, policy: Policy, switch: Switch, layer: Arc<()>) -> Self {
+    pub(crate) fn new(
+        engine: Engine,
+        policy: Policy,
+        (switch, tally): (Switch, Arc<Tally>),
+        layer: Arc<()>,
+    ) -> Self {
         Self {
             engine,
             policy,
-            metrics: Metrics::default(),
+            metrics: Metrics::counting(tally),
             switch,
             _layer: layer,
         }
@@ -108,7 +114,7 @@ impl Built {
         result: Result<Response<B>, E>,
         reason: BypassReason,
     ) -> Result<Response<Body<B>>, E> {
-        rare::bypass(&self.policy.name, reason);
+        self.metrics.bypass(&self.policy.name, reason);
         tracing::debug!(cache = &*self.policy.name, reason = reason.as_str(), "bypassed");
         self.metrics.outcome(&self.policy.name, Outcome::Bypass);
         let mut response = result?.map(Body::passed);

@@ -1,6 +1,6 @@
 //! What all layers of one handle share: the store, the clock, the flights under way, the switches and the tasks.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +10,8 @@ use std::time::Duration;
 use http::StatusCode;
 use larder_store::{
     Announcement, Answer, Capture, Clock, Entry, Finding, Flights, Forgotten, Key, Put, SharedEntry, Size,
-    Store, StoreError, StoreErrorKind, Strength, Survey, Tag, TagKind, Validity, VaryNames, Wanted,
+    Store, StoreError, StoreErrorKind, Strength, Survey, Tag, TagKind, Timestamp, Validity, VaryNames,
+    Wanted,
 };
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -22,6 +23,9 @@ use crate::loners::Loners;
 use crate::metrics::rare;
 use crate::policy::Policy;
 use crate::presets::PresetTtls;
+use crate::recent::{self, PastFill, PastInvalidation, Recent};
+use crate::stats::{LayerStats, Stats};
+use crate::tally::Tally;
 use crate::tasks::Tasks;
 
 /// What the requests of one flight learn from the one that works.
@@ -81,6 +85,9 @@ pub(crate) struct Core {
     pub(crate) unaided: Semaphore,
     enabled: AtomicBool,
     layers: Mutex<HashMap<Arc<str>, Registered>>,
+    /// The counters of layers and functions, by name.
+    tallies: Mutex<BTreeMap<Arc<str>, Arc<Tally>>>,
+    pub(crate) recent: Recent,
     limits: Limits,
     pub(crate) ttls: PresetTtls,
 }
@@ -98,6 +105,8 @@ pub struct Limits {
     pub store_timeout: Duration,
     /// How long the store may take to forget. Default 2 s.
     pub invalidation_timeout: Duration,
+    /// From how long on the run of a handler or function counts as [slow](crate::Counts::slow_fills). Default 1 s.
+    pub slow_fill: Duration,
 }
 
 impl Default for Limits {
@@ -107,6 +116,7 @@ impl Default for Limits {
             unaided_loads: 256,
             store_timeout: Duration::from_millis(50),
             invalidation_timeout: Duration::from_secs(2),
+            slow_fill: Duration::from_secs(1),
         }
     }
 }
@@ -117,6 +127,8 @@ struct Registered {
     share: bool,
     switch: Switch,
     described: Described,
+    /// For people who ask what it would do with a request.
+    policy: Policy,
     /// The layer that has the name, as long as it or a service of it is there.
     layer: Weak<()>,
 }
@@ -134,6 +146,8 @@ impl Engine {
             unaided: Semaphore::new(limits.unaided_loads.min(Semaphore::MAX_PERMITS)),
             enabled: AtomicBool::new(true),
             layers: Mutex::default(),
+            tallies: Mutex::default(),
+            recent: Recent::default(),
             limits,
             ttls,
         }))
@@ -162,13 +176,26 @@ impl Engine {
         tags: &[Tag],
         strength: Strength,
     ) -> Result<Forgotten, StoreError> {
+        self.forget_because(Cause::of(source), tags, strength).await
+    }
+
+    /// The same, with all that is known of what led to it.
+    ///
+    /// # Errors
+    /// As [`forget`](Self::forget).
+    pub async fn forget_because(
+        &self,
+        cause: Cause<'_>,
+        tags: &[Tag],
+        strength: Strength,
+    ) -> Result<Forgotten, StoreError> {
         let kind = match tags.first().map(Tag::kind) {
             Some(TagKind::Path) => "prefix",
             Some(TagKind::Uri | TagKind::Target) => "key",
             _ => "tag",
         };
         let answer = self.0.store.forget(tags, strength);
-        self.invalidate(kind, source, strength, answer).await
+        self.invalidate((kind, cause), tags, strength, answer).await
     }
 
     /// Forgets all entries; complete when it returns.
@@ -189,7 +216,8 @@ impl Engine {
         strength: Strength,
     ) -> Result<Forgotten, StoreError> {
         let answer = self.0.store.forget_everything(strength);
-        self.invalidate("all", source, strength, answer).await
+        self.invalidate(("all", Cause::of(source)), &[], strength, answer)
+            .await
     }
 
     /// Announces that what `tags` stand for is about to change: see [`Store::announce`].
@@ -209,26 +237,38 @@ impl Engine {
     /// # Errors
     /// As [`forget`](Self::forget).
     pub async fn finish(&self, tags: &[Tag], announcement: Announcement) -> Result<Forgotten, StoreError> {
-        self.invalidate(
-            "tag",
-            "api",
-            Strength::Hard,
-            self.0.store.finish(tags, announcement),
-        )
-        .await
+        let answer = self.0.store.finish(tags, announcement);
+        self.invalidate(("tag", Cause::of("api")), tags, Strength::Hard, answer)
+            .await
     }
 
     async fn invalidate(
         &self,
-        kind: &'static str,
-        source: &'static str,
+        (kind, cause): (&'static str, Cause<'_>),
+        tags: &[Tag],
         strength: Strength,
         answer: Answer<Result<Forgotten, StoreError>>,
     ) -> Result<Forgotten, StoreError> {
+        let source = cause.source;
         let began = self.0.clock.now();
         let result = within(answer, self.0.limits.invalidation_timeout).await;
-        let took = self.0.clock.now().since(began);
+        let at = self.0.clock.now();
+        let took = at.since(began);
         rare::invalidation(kind, source, strength.as_str(), result.is_ok(), took);
+        if self.0.recent.is_on() {
+            let (tags, more_tags) = recent::tags(tags);
+            self.0.recent.invalidated(PastInvalidation {
+                at,
+                kind,
+                source,
+                action: cause.action.map(Into::into),
+                tags,
+                more_tags,
+                strength,
+                known: result.as_ref().ok().map(|done| done.known),
+                took,
+            });
+        }
         let mode = strength.as_str();
         match &result {
             Ok(done) => tracing::debug!(kind, source, mode, known = done.known, "invalidated"),
@@ -282,6 +322,13 @@ impl Engine {
         all
     }
 
+    /// What the layer called `name` was told, and its switch, if there is such a layer.
+    pub(crate) fn told(&self, name: &str) -> Option<(Policy, Switch)> {
+        let layers = self.0.layers.lock().unwrap_or_else(PoisonError::into_inner);
+        let layer = layers.get(name)?;
+        Some((layer.policy.clone(), layer.switch.clone()))
+    }
+
     /// Waits until no background fill is under way.
     pub async fn idle(&self) {
         self.0.tasks.idle().await;
@@ -304,7 +351,7 @@ impl Engine {
         at: &'static Location<'static>,
         layer: &Arc<()>,
         share: bool,
-    ) -> Switch {
+    ) -> (Switch, Arc<Tally>) {
         let name = &policy.name;
         assert!(
             !name.is_empty(),
@@ -317,6 +364,7 @@ impl Engine {
             layer: Arc::downgrade(layer),
             switch: Switch::new(),
             described: Described::of(policy),
+            policy: policy.clone(),
         });
         let other = registered
             .layer
@@ -326,6 +374,7 @@ impl Engine {
         if other.is_none() {
             (registered.at, registered.layer) = (at, Arc::downgrade(layer));
             registered.described = Described::of(policy);
+            registered.policy = policy.clone();
         } else {
             registered.described.add(policy);
         }
@@ -338,7 +387,66 @@ impl Engine {
             "two cache layers are called `{name}`: one is made at {first}, another at {at}. Give each its own name, or \
              make one of them with `share_name` if they are to answer with each other's entries"
         );
-        switch
+        (switch, self.0.tally(name))
+    }
+
+    /// What the layers have counted since they were made, and how the store is. It asks nobody and holds up no request.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let tallies = self
+            .0
+            .tallies
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let layers = tallies.into_iter().map(|(name, tally)| {
+            let switch = self.switch(&name);
+            LayerStats {
+                is_on: switch.as_ref().is_none_or(Switch::is_on),
+                is_layer: switch.is_some(),
+                counts: tally.counts(),
+                name,
+            }
+        });
+        Stats {
+            layers: layers.collect(),
+            memory: self.size(),
+            store: self.0.store.name(),
+            condition: self.0.store.condition(),
+            enabled: self.is_enabled(),
+        }
+    }
+
+    /// From now on it is written down what happens, in rings of 256 places each, for
+    /// [`past_invalidations`](Self::past_invalidations) and [`past_fills`](Self::past_fills). Before, nothing is: it costs
+    /// each invalidation and each run of a handler a lock and some hundred bytes.
+    pub fn watch(&self) {
+        self.0.recent.begin();
+    }
+
+    /// The invalidations that this process carried out since it was [watched](Self::watch), 256 at most, the latest first.
+    /// Those of other instances are not known here.
+    #[must_use]
+    pub fn past_invalidations(&self) -> Vec<PastInvalidation> {
+        self.0.recent.invalidations()
+    }
+
+    /// The runs of handlers in layers since it was [watched](Self::watch), 256 at most, the latest first.
+    #[must_use]
+    pub fn past_fills(&self) -> Vec<PastFill> {
+        self.0.recent.fills()
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &dyn Store {
+        &*self.0.store
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
     }
 
     pub(crate) fn is_enabled(&self) -> bool {
@@ -346,7 +454,51 @@ impl Engine {
     }
 }
 
+/// What led to an invalidation.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Cause<'a> {
+    /// The label of its metrics.
+    pub source: &'static str,
+    /// The actions that happened, if they have names.
+    pub action: Option<&'a str>,
+}
+
+impl<'a> Cause<'a> {
+    /// What the metrics call `source`.
+    #[must_use]
+    pub const fn of(source: &'static str) -> Self {
+        Self { source, action: None }
+    }
+
+    /// The same, and the actions that it was.
+    #[must_use]
+    pub const fn action(mut self, action: Option<&'a str>) -> Self {
+        self.action = action;
+        self
+    }
+}
+
+/// How many names are counted apart; those beyond share one.
+const TALLIES: usize = 1024;
+
 impl Core {
+    pub(crate) const fn slow_fill(&self) -> Duration {
+        self.limits.slow_fill
+    }
+
+    /// The counters for what is called `name`.
+    pub(crate) fn tally(&self, name: &Arc<str>) -> Arc<Tally> {
+        let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = if tallies.len() < TALLIES || tallies.contains_key(name) {
+            Arc::clone(name)
+        } else {
+            "others".into()
+        };
+        let tally = tallies.entry(name).or_insert_with(|| Arc::new(Tally::new()));
+        Arc::clone(tally)
+    }
+
     /// How long a write to the store may take where nobody waits for it.
     pub(crate) const fn write_timeout(&self) -> Duration {
         self.limits.invalidation_timeout

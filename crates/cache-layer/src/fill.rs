@@ -22,6 +22,7 @@ use crate::lead;
 use crate::locate::Search;
 use crate::metrics::rare;
 use crate::read::{length, read};
+use crate::recent::{PastFill, short};
 use crate::recipe::Lead;
 use crate::special;
 use crate::status::{MissReason, Outcome, UncacheableReason};
@@ -93,6 +94,7 @@ where
     let mut making = Making {
         origin: admit::authority(&request).unwrap_or_default().to_owned(),
         path: key::client_uri(&request).path().to_owned(),
+        watched: watched(&layer, &request),
         search,
         renewable: false,
         validating: false,
@@ -127,7 +129,8 @@ where
         "filling"
     );
     if mode == Mode::Foreground {
-        rare::miss(&making.layer.policy.name, making.fill.reason);
+        let built = &*making.layer;
+        built.metrics.miss(&built.policy.name, making.fill.reason);
     }
     let result = {
         let _inflight = making.layer.metrics.load(&making.layer.policy.name);
@@ -138,7 +141,7 @@ where
         Err(error) => match making.failed(Failure::Unreachable).await {
             Some(stale) => Ok(stale),
             None => {
-                making.finished("error");
+                making.finished("error", None);
                 making.count(Outcome::Uncacheable);
                 if let Some(leader) = making.leader.take() {
                     leader.release();
@@ -171,6 +174,12 @@ where
     if failed { Err(()) } else { Ok(()) }
 }
 
+/// The path and query of a request, if somebody wants to see what happens.
+fn watched<B>(layer: &Built, request: &Request<B>) -> Option<Box<str>> {
+    let is_on = layer.engine.core().recent.is_on();
+    is_on.then(|| short(&tags::target(key::client_uri(request), &layer.policy)))
+}
+
 /// A response in the making.
 pub(crate) struct Making {
     pub(crate) layer: Arc<Built>,
@@ -189,6 +198,8 @@ pub(crate) struct Making {
     /// The host and port, and the path that were asked.
     pub(crate) origin: String,
     pub(crate) path: String,
+    /// The path and query, if somebody wants to see what happens.
+    pub(crate) watched: Option<Box<str>>,
     pub(crate) search: Option<Search>,
     /// Whether what was stored before may be kept anew.
     pub(crate) renewable: bool,
@@ -253,7 +264,7 @@ impl Making {
         if let Some(leader) = self.leader.take() {
             leader.release();
         }
-        let status = self.uncacheable(self.status(self.answered), reason);
+        let status = self.uncacheable(self.status(self.answered, Some(reason)), reason);
         headers::outcome_headers(
             &mut parts.headers,
             &self.layer.policy,
@@ -298,10 +309,13 @@ impl Making {
         }
         let age = now.since(entry.entry().lifetime.received);
         rare::stale_served(&self.layer.policy.name, "error", age);
-        self.finished(match failure {
-            Failure::Status(_) => "error_status",
-            Failure::Unreachable => "error",
-        });
+        self.finished(
+            match failure {
+                Failure::Status(_) => "error_status",
+                Failure::Unreachable => "error",
+            },
+            None,
+        );
         let status = status.detail("stale_if_error");
         Some(
             self.layer
@@ -317,12 +331,10 @@ impl Making {
         !provoked
     }
 
-    pub(crate) fn status(&self, status: StatusCode) -> CacheStatus {
-        self.finished(if status.is_server_error() {
-            "error_status"
-        } else {
-            "ok"
-        });
+    /// The handler answered with this status; `not_kept` is why that is not kept, if it is not.
+    pub(crate) fn status(&self, status: StatusCode, not_kept: Option<UncacheableReason>) -> CacheStatus {
+        let failed = status.is_server_error();
+        self.finished(if failed { "error_status" } else { "ok" }, not_kept);
         CacheStatus::forwarded(self.fill.reason).fwd_status(status)
     }
 
@@ -333,14 +345,30 @@ impl Making {
     }
 
     /// The handler ended.
-    fn finished(&self, result: &'static str) {
-        let took = self.layer.engine.core().clock.now().since(self.began);
+    fn finished(&self, result: &'static str, not_kept: Option<UncacheableReason>) {
+        let core = self.layer.engine.core();
+        let (now, name, mode) = (core.clock.now(), &self.layer.policy.name, self.mode.as_str());
+        let took = now.since(self.began);
         self.layer.policy.pace.took(took);
-        rare::load(&self.layer.policy.name, self.mode.as_str(), result, took);
+        self.layer
+            .metrics
+            .ended(name, mode, result, took, core.slow_fill());
+        if let Some(target) = &self.watched {
+            core.recent.filled(PastFill {
+                at: now,
+                cache: Arc::clone(name),
+                target: target.clone(),
+                mode,
+                reason: self.fill.reason,
+                result,
+                took,
+                not_kept,
+            });
+        }
     }
 
     pub(crate) fn uncacheable(&self, status: CacheStatus, reason: UncacheableReason) -> CacheStatus {
-        rare::uncacheable(&self.layer.policy.name, reason);
+        self.layer.metrics.uncacheable(&self.layer.policy.name, reason);
         tracing::debug!(
             cache = &*self.layer.policy.name,
             reason = reason.as_str(),

@@ -69,11 +69,17 @@ pub(crate) fn decide<C: Held>(
 
 impl<C: Held> Decision<C> {
     /// Counts how long the look-up took that began at `began`. Of hits only those are counted that were `chosen`.
-    pub(crate) fn looked_up(&self, cache: &str, began: std::time::Instant, chosen: bool, now: Timestamp) {
+    pub(crate) fn looked_up(
+        &self,
+        (metrics, cache): (&Metrics, &str),
+        began: std::time::Instant,
+        chosen: bool,
+        now: Timestamp,
+    ) {
         let (entry, result) = match self {
             Self::Hit(entry) | Self::HitAndRefresh(entry) => {
                 if chosen {
-                    Metrics::sample(cache, entry.tier(), began, entry.lifetime().age_ms(now));
+                    metrics.sample(cache, entry.tier(), began, entry.lifetime().age_ms(now));
                 }
                 return;
             }
@@ -110,7 +116,9 @@ pub(crate) fn hit_at_once<ReqB, ResB: http_body::Body>(
         Decision::Hit(entry) => {
             if let Some(began) = timer {
                 let age_ms = entry.entry().lifetime.age_ms(now);
-                Metrics::sample(&layer.policy.name, entry.tier(), began, age_ms);
+                layer
+                    .metrics
+                    .sample(&layer.policy.name, entry.tier(), began, age_ms);
             }
             Some(layer.answer_hit(
                 &entry,
@@ -221,7 +229,7 @@ where
             now,
             self.luck,
         );
-        decision.looked_up(&layer.policy.name, began, chosen, now);
+        decision.looked_up((&layer.metrics, &layer.policy.name), began, chosen, now);
         match decision {
             Decision::Hit(entry) => Ok(ControlFlow::Break(layer.answer_hit(&entry, self.asker(), now))),
             Decision::HitAndRefresh(entry) => {

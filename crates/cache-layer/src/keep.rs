@@ -13,7 +13,6 @@ use crate::freshness::{self, Admission, Load};
 use crate::headers;
 use crate::hide::varies_by_hidden;
 use crate::hints::CacheHints;
-use crate::metrics::rare;
 use crate::recipe::{Recipe, Searched, now_or_in_background};
 use crate::status::{Outcome, UncacheableReason};
 use crate::{groups, key, search};
@@ -110,13 +109,14 @@ impl Making {
         let left_out = recipe.left_out.clone();
         let (entry, kept) = recipe.keep(&parts, body, self.leader.take()).await;
         let now = layer.engine.core().clock.now();
-        let status = self.status(self.answered);
+        let not = UncacheableReason::of(kept);
+        let status = self.status(self.answered, not);
         let made = if self.answered == parts.status && !self.asked.head {
             Outcome::Miss
         } else {
             Outcome::Revalidated
         };
-        let (outcome, status) = match UncacheableReason::of(kept) {
+        let (outcome, status) = match not {
             None => (made, status.stored().ttl(&entry.entry().lifetime, now)),
             Some(reason) => (Outcome::Uncacheable, self.uncacheable(status, reason)),
         };
@@ -152,7 +152,7 @@ impl Making {
         head.headers_mut().clone_from(&parts.headers);
         let (head, ()) = head.into_parts();
         headers::client_caching(&mut parts.headers, policy, 0);
-        let status = self.status(self.answered);
+        let status = self.status(self.answered, None);
         headers::outcome_headers(&mut parts.headers, policy, Outcome::Miss, &status);
         self.count(Outcome::Miss);
         let limit = policy.max_body;
@@ -166,7 +166,7 @@ impl Making {
                 now_or_in_background(layer.engine.core(), keeping);
             }
             Err(reason) => {
-                rare::uncacheable(&layer.policy.name, reason);
+                layer.metrics.uncacheable(&layer.policy.name, reason);
                 tracing::debug!(cache = &*layer.policy.name, reason = reason.as_str(), "not kept");
                 let core = layer.engine.core();
                 core.loners.mark(key::loner_hash(&recipe.asked), core.clock.now());

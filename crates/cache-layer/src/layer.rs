@@ -371,11 +371,11 @@ impl<S, Sc: Scope> Layer<S> for CacheLayer<Sc> {
             built,
         } = &*self.settings;
         let built = built.get_or_init(|| {
-            let switch = engine.register(policy, at, layer, *share_name);
+            let registered = engine.register(policy, at, layer, *share_name);
             let mut policy = policy.clone();
             policy.settle();
             policy.scope = key::scope(&policy);
-            Arc::new(Built::new(engine.clone(), policy, switch, Arc::clone(layer)))
+            Arc::new(Built::new(engine.clone(), policy, registered, Arc::clone(layer)))
         });
         Cache::new(inner, Arc::clone(built), self.scope.clone())
     }

@@ -1,20 +1,25 @@
 //! The metrics of a layer: looked up once, at its first request, and then counted without a look-up.
 
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use metrics::{Counter, Gauge, counter, gauge, histogram};
 
 use crate::cached::Tier;
 use crate::status::{BypassReason, MissReason, Outcome, UncacheableReason};
+use crate::tally::Tally;
 
 /// Handles of one layer's metrics.
 ///
 /// They are taken from the recorder that is installed when the layer serves its first request: a recorder installed
 /// later sees nothing of this layer.
 #[derive(Default, Clone)]
-pub(crate) struct Metrics(OnceLock<Handles>);
+pub(crate) struct Metrics {
+    handles: OnceLock<Handles>,
+    /// What is counted whatever recorder there is: of the engine that first used it.
+    tally: OnceLock<Arc<Tally>>,
+}
 
 impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -35,13 +40,36 @@ struct Handles {
 }
 
 impl Metrics {
+    /// Counts in `tally` too.
+    pub(crate) fn counting(tally: Arc<Tally>) -> Self {
+        Self {
+            tally: tally.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Counts in the tally that is given, unless it counts in one already.
+    #[inline]
+    pub(crate) fn count_in(&self, tally: impl FnOnce() -> Arc<Tally>) {
+        self.tally.get_or_init(tally);
+    }
+
+    /// What is counted whatever recorder there is.
+    #[inline]
+    pub(crate) fn tally(&self) -> Option<&Tally> {
+        self.tally.get().map(|tally| &**tally)
+    }
+
     fn handles(&self, cache: &str) -> &Handles {
-        self.0.get_or_init(|| Handles::new(cache.to_owned()))
+        self.handles.get_or_init(|| Handles::new(cache.to_owned()))
     }
 
     /// One request came to its end.
     #[inline]
     pub(crate) fn outcome(&self, cache: &str, outcome: Outcome) {
+        if let Some(tally) = self.tally() {
+            tally.outcome(outcome);
+        }
         self.handles(cache).requests[outcome as usize].increment(1);
     }
 
@@ -72,10 +100,63 @@ impl Metrics {
 
     /// A hit whose look-up was timed: how long that took, and how old the entry was.
     #[cold]
-    pub(crate) fn sample(cache: &str, tier: Tier, began: Instant, age_ms: u64) {
-        rare::looked_up(cache, Some(tier), "hit", began.elapsed());
+    pub(crate) fn sample(&self, cache: &str, tier: Tier, began: Instant, age_ms: u64) {
+        let took = began.elapsed();
+        if let Some(tally) = self.tally() {
+            tally.timed_hit(took);
+        }
+        rare::looked_up(cache, Some(tier), "hit", took);
         histogram!("larder_cache_hit_age_seconds", "cache" => cache.to_owned(), "tier" => tier.as_str())
             .record(Duration::from_millis(age_ms).as_secs_f64());
+    }
+
+    /// The handler runs because of this.
+    pub(crate) fn miss(&self, cache: &str, reason: MissReason) {
+        if let Some(tally) = self.tally() {
+            tally.miss(reason);
+        }
+        rare::miss(cache, reason);
+    }
+
+    /// The cache had no part in a request because of this.
+    pub(crate) fn bypass(&self, cache: &str, reason: BypassReason) {
+        if let Some(tally) = self.tally() {
+            tally.bypass(reason);
+        }
+        rare::bypass(cache, reason);
+    }
+
+    /// A response was not kept because of this.
+    pub(crate) fn uncacheable(&self, cache: &str, reason: UncacheableReason) {
+        if let Some(tally) = self.tally() {
+            tally.uncacheable(reason);
+        }
+        rare::uncacheable(cache, reason);
+    }
+
+    /// A value was not kept: because the store failed, or because it says so itself.
+    pub(crate) fn unkept(&self, cache: &str, failed: bool) {
+        let reason = if failed {
+            UncacheableReason::StoreError
+        } else {
+            UncacheableReason::Hint
+        };
+        self.uncacheable(cache, reason);
+    }
+
+    /// A handler ended; from `slow` on it was slow.
+    pub(crate) fn ended(
+        &self,
+        cache: &str,
+        mode: &'static str,
+        result: &'static str,
+        took: Duration,
+        slow: Duration,
+    ) {
+        if let Some(tally) = self.tally() {
+            tally.fill(result != "ok", took, slow);
+        }
+        rare::load(cache, mode, result, took);
     }
 
     /// A handler runs until the guard is dropped.
@@ -134,22 +215,22 @@ pub(crate) mod rare {
         histogram!("larder_cache_lookup_duration_seconds", &labels).record(took.as_secs_f64());
     }
 
-    pub(crate) fn miss(cache: &str, reason: MissReason) {
+    pub(super) fn miss(cache: &str, reason: MissReason) {
         counter!("larder_cache_miss_total", "cache" => cache.to_owned(), "reason" => reason.as_str())
             .increment(1);
     }
 
-    pub(crate) fn bypass(cache: &str, reason: BypassReason) {
+    pub(super) fn bypass(cache: &str, reason: BypassReason) {
         counter!("larder_cache_bypass_total", "cache" => cache.to_owned(), "reason" => reason.as_str())
             .increment(1);
     }
 
-    pub(crate) fn uncacheable(cache: &str, reason: UncacheableReason) {
+    pub(super) fn uncacheable(cache: &str, reason: UncacheableReason) {
         counter!("larder_cache_uncacheable_total", "cache" => cache.to_owned(), "reason" => reason.as_str())
             .increment(1);
     }
 
-    pub(crate) fn load(cache: &str, mode: &'static str, result: &'static str, took: Duration) {
+    pub(super) fn load(cache: &str, mode: &'static str, result: &'static str, took: Duration) {
         let labels = [
             ("cache", cache.to_owned()),
             ("mode", mode.into()),

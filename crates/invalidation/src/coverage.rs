@@ -71,18 +71,35 @@ impl Coverage {
         }
         for (a, rule) in self.rules.iter().enumerate() {
             for (c, cached) in self.cached.iter().enumerate() {
-                let by: Vec<String> = rule
-                    .targets()
-                    .iter()
-                    .filter(|target| cached.is_reached_by(target))
-                    .map(|target| quoted(&shown(target)))
-                    .collect();
+                let by: Vec<String> = reach(rule, cached).map(|by| quoted(&by)).collect();
                 if !by.is_empty() {
                     text.push_str(&format!("    a{a} -- \"{}\" --> c{c}\n", by.join(", ")));
                 }
             }
         }
         text
+    }
+
+    /// The actions, each with its name and what it forgets in words.
+    pub fn actions(&self) -> impl Iterator<Item = (&str, Vec<String>)> {
+        let rule = |rule: &ActionRule| rule.targets().iter().map(shown).collect();
+        self.rules.iter().map(move |action| (action.name(), rule(action)))
+    }
+
+    /// What the layers keep.
+    #[must_use]
+    pub fn cached(&self) -> &[Cached] {
+        &self.cached
+    }
+
+    /// Which action reaches which layer, as their places in [`actions`](Self::actions) and [`cached`](Self::cached), and by
+    /// what.
+    pub fn arrows(&self) -> impl Iterator<Item = (usize, usize, Vec<String>)> {
+        let pairs = self.rules.iter().enumerate().flat_map(|(a, rule)| {
+            let cached = self.cached.iter().enumerate();
+            cached.map(move |(c, cached)| (a, c, reach(rule, cached).collect::<Vec<_>>()))
+        });
+        pairs.filter(|(_, _, by)| !by.is_empty())
     }
 
     /// Tags that layers put on entries and no action forgets, and what actions forget and no layer keeps: each a sentence.
@@ -114,6 +131,12 @@ impl Coverage {
         }
         warnings
     }
+}
+
+/// By what `rule` reaches `cached`, in words.
+fn reach(rule: &ActionRule, cached: &Cached) -> impl Iterator<Item = String> {
+    let targets = rule.targets().iter();
+    targets.filter(|target| cached.is_reached_by(target)).map(shown)
 }
 
 impl Cached {
@@ -257,6 +280,9 @@ mod tests {
             "{graph}"
         );
         assert_eq!(graph.matches("-->").count(), 5, "{graph}");
+        let coverage = coverage();
+        let arrows: Vec<_> = coverage.arrows().map(|(a, c, _)| (a, c)).collect();
+        assert_eq!(arrows, [(0, 0), (0, 1), (1, 2), (1, 3), (2, 4)]);
     }
 
     #[test]

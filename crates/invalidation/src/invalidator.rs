@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::actions::Actions;
-use crate::forget::{Forget, Source};
+use crate::forget::{Cause, Forget, Source};
 use crate::journal::{Batch, Journal, JournalLimits};
 
 /// Runs actions and other invalidations on a cache; cheap to clone.
@@ -82,9 +82,9 @@ impl Invalidator {
         &self,
         tags: &[Tag],
         strength: Strength,
-        source: Source,
+        cause: impl Into<Cause>,
     ) -> Result<Forgotten, StoreError> {
-        self.shared.forget.forget(tags, strength, source).await
+        self.shared.forget.forget(tags, strength, cause.into()).await
     }
 
     /// Forgets all entries; complete when it returns.
@@ -94,9 +94,9 @@ impl Invalidator {
     pub async fn forget_everything(
         &self,
         strength: Strength,
-        source: Source,
+        cause: impl Into<Cause>,
     ) -> Result<Forgotten, StoreError> {
-        self.shared.forget.forget_everything(strength, source).await
+        self.shared.forget.forget_everything(strength, cause.into()).await
     }
 
     /// How many tags wait in the journal because they could not be forgotten; all entries count as one.
@@ -137,9 +137,9 @@ impl Invalidator {
         &self,
         tags: &[Tag],
         strength: Strength,
-        source: Source,
+        cause: Cause,
     ) -> Result<Forgotten, StoreError> {
-        let result = self.forget(tags, strength, source).await;
+        let result = self.forget(tags, strength, cause).await;
         if result.is_err() {
             self.shared.journal.add(tags);
             self.retry();
@@ -148,11 +148,11 @@ impl Invalidator {
     }
 
     /// Forgets what nobody waits for: here if the cache answers at once, else in a task of its own.
-    pub(crate) fn forget_detached(&self, tags: Vec<Tag>, strength: Strength, source: Source) {
+    pub(crate) fn forget_detached(&self, tags: Vec<Tag>, strength: Strength, cause: Cause) {
         let own = self.clone();
         let mut work = Box::pin(async move {
             // That it failed is in the log, the metrics and the journal.
-            let _ = own.forget_surely(&tags, strength, source).await;
+            let _ = own.forget_surely(&tags, strength, cause).await;
         });
         if work
             .as_mut()
@@ -213,9 +213,13 @@ impl Retrying {
                 None => Ok(()),
                 Some(batch) => {
                     let answer = match &batch {
-                        Batch::Tags { tags, .. } => forget.forget(tags, Strength::Hard, Source::Replay).await,
+                        Batch::Tags { tags, .. } => {
+                            forget.forget(tags, Strength::Hard, Source::Replay.into()).await
+                        }
                         Batch::Everything { .. } => {
-                            forget.forget_everything(Strength::Hard, Source::Replay).await
+                            forget
+                                .forget_everything(Strength::Hard, Source::Replay.into())
+                                .await
                         }
                     };
                     answer.map(|_| journal.done(&batch))

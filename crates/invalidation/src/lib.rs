@@ -47,7 +47,7 @@ pub use action::Action;
 pub use actions::Actions;
 pub use coverage::{Cached, Coverage};
 pub use error::{ActionError, ActionErrorKind};
-pub use forget::{Forget, Forgetting, Source};
+pub use forget::{Cause, Forget, Forgetting, Source};
 pub use future::ResponseFuture;
 pub use invalidator::Invalidator;
 pub use journal::JournalLimits;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{HeaderMap, StatusCode};
 use larder_store::{Strength, Tag};
 
-use crate::forget::Source;
+use crate::forget::{Cause, Source};
 use crate::metrics;
 use crate::named::Target;
 use crate::parameters::Parameters;
@@ -71,12 +71,12 @@ impl Pending {
         }
         let settings = Arc::clone(&self.settings);
         let (tags, complete) = self.tags();
-        let source = self.source();
+        let cause = self.cause();
         let done = match tags.as_slice() {
             [] => Ok(()),
             tags => settings
                 .invalidator
-                .forget_surely(tags, settings.strength, source)
+                .forget_surely(tags, settings.strength, cause)
                 .await
                 .map(|_| ()),
         };
@@ -114,11 +114,11 @@ impl Pending {
         (tags, complete)
     }
 
-    fn source(&self) -> Source {
+    fn cause(&self) -> Cause {
         if self.settings.rules.is_empty() {
-            Source::HttpMethod
+            Source::HttpMethod.into()
         } else {
-            Source::Action
+            Cause::actions(self.settings.rules.iter().map(|rule| rule.name()))
         }
     }
 }
@@ -133,7 +133,7 @@ impl Drop for Pending {
         if !tags.is_empty() {
             self.settings
                 .invalidator
-                .forget_detached(tags, strength, self.source());
+                .forget_detached(tags, strength, self.cause());
         }
     }
 }

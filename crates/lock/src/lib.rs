@@ -163,8 +163,10 @@ pub use node::{
     Acquire, Bell, Extend, Extension, LockNode, NodeError, NodeErrorKind, NodeFuture, Release, Removal,
     Subscription, Vote,
 };
+pub use nodes::NodeProbe;
 pub use options::{LockOptions, OnLoss, OnUnavailable};
 pub use outcome::{LockError, LockErrorKind, LossCause, NodeReport, Outcome, Unavailable};
+pub use queue::QueuedLock;
 #[cfg(feature = "redis")]
 pub use redis_fence::RedisFence;
 #[cfg(feature = "redis")]

@@ -17,10 +17,10 @@ use crate::name::{Lock, Locks};
 use crate::node::LockNode;
 #[cfg(feature = "redis")]
 use crate::node::{NodeError, NodeErrorKind};
-use crate::nodes::{Nodes, WallClock, system_wall_clock};
+use crate::nodes::{NodeProbe, Nodes, WallClock, system_wall_clock};
 use crate::options::{LockOptions, OnLoss, OnUnavailable};
 use crate::outcome::{LockError, LockErrorKind, LossCause, Outcome};
-use crate::queue::Queue;
+use crate::queue::{Queue, QueuedLock};
 #[cfg(feature = "redis")]
 use crate::redis_node::RedisNode;
 
@@ -244,6 +244,19 @@ impl Locker {
         options: impl Into<LockOptions>,
     ) -> Result<LockGuard, LockError> {
         self.acquire_all(&locks.into(), &options.into()).await
+    }
+
+    /// Asks all nodes whether they can be asked, and waits for each for at most `limit`. A lock is to be had while a majority
+    /// can.
+    pub async fn probe(&self, limit: Duration) -> Vec<NodeProbe> {
+        self.nodes.probe(limit).await
+    }
+
+    /// The locks that somebody in this process holds, acquires or waits for: at most `most`, those with the most waiters
+    /// first. What other processes hold is not known here.
+    #[must_use]
+    pub fn queued(&self, most: usize) -> Vec<QueuedLock> {
+        self.queue.standing(most)
     }
 
     /// The time since the Unix epoch.

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,6 +46,11 @@ pub trait LockNode: Send + Sync + 'static {
     /// Tells whenever the lock becomes free by a release with [`Release::wake`], from the moment at which this returns.
     /// Waiters also ask now and then by themselves, so a node without push returns [`Subscription::silent`].
     fn subscribe<'a>(&'a self, key: &'a str) -> NodeFuture<'a, Subscription>;
+
+    /// Whether it can be asked. By default it can: there is nothing behind it that could fail.
+    fn probe(&self) -> NodeFuture<'_, ()> {
+        Box::pin(ready(Ok(())))
+    }
 }
 
 /// A request for a node's vote.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout};
 
 use crate::entropy::Entropy;
 use crate::metrics;
@@ -105,6 +106,24 @@ impl Nodes {
         );
     }
 
+    /// Asks all nodes at the same time whether they can be asked, each for at most `limit`.
+    pub(crate) async fn probe(&self, limit: Duration) -> Vec<NodeProbe> {
+        let probes: Vec<_> = self
+            .list
+            .iter()
+            .map(|node| tokio::spawn(probe(Arc::clone(node), limit)))
+            .collect();
+        let mut answers = Vec::with_capacity(probes.len());
+        for (probe, node) in probes.into_iter().zip(&self.list) {
+            answers.push(probe.await.unwrap_or_else(|_| NodeProbe {
+                name: node.name().to_owned(),
+                took: Duration::ZERO,
+                error: Some(NodeError::new(NodeErrorKind::Protocol, "the node panicked")),
+            }));
+        }
+        answers
+    }
+
     /// The report of an acquisition whose task did not come to its end.
     pub(crate) fn report_panic(&self) -> Unavailable {
         let error = NodeError::new(
@@ -130,6 +149,34 @@ impl fmt::Debug for Nodes {
         f.debug_list()
             .entries(self.list.iter().map(|node| node.name()))
             .finish()
+    }
+}
+
+/// Whether a node can be asked.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct NodeProbe {
+    /// The name of the node: an address, without credentials.
+    pub name: String,
+    /// How long it took to answer, or to fail.
+    pub took: Duration,
+    /// Why it cannot be asked, if it cannot.
+    pub error: Option<NodeError>,
+}
+
+async fn probe(node: Arc<dyn LockNode>, limit: Duration) -> NodeProbe {
+    let began = Instant::now();
+    let error = match timeout(limit, node.probe()).await {
+        Ok(answer) => answer.err(),
+        Err(_) => Some(NodeError::new(
+            NodeErrorKind::Timeout,
+            format!("no answer in {limit:?}"),
+        )),
+    };
+    NodeProbe {
+        name: node.name().to_owned(),
+        took: began.elapsed(),
+        error,
     }
 }
 

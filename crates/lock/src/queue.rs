@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
@@ -76,10 +77,42 @@ impl Queue {
         })
     }
 
+    /// The lines that somebody stands in: `most` of them, the longest first.
+    pub(crate) fn standing(&self, most: usize) -> Vec<QueuedLock> {
+        let now = Instant::now();
+        let mut all: Vec<QueuedLock> = {
+            let lines = self.lines();
+            let line = |(key, line): (&Arc<str>, &Line)| QueuedLock {
+                key: Arc::clone(key),
+                holding: line.places - line.waiting,
+                waiting: line.waiting,
+                remaining: line.held_until.map(|until| until.saturating_duration_since(now)),
+            };
+            lines.iter().map(line).collect()
+        };
+        all.sort_by(|a, b| b.waiting.cmp(&a.waiting).then_with(|| a.key.cmp(&b.key)));
+        all.truncate(most);
+        all
+    }
+
     fn lines(&self) -> MutexGuard<'_, HashMap<Arc<str>, Line>> {
         // Consistent at every point at which a panic can come.
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A lock that somebody in this process holds, acquires or waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct QueuedLock {
+    /// Its whole name: kind and id.
+    pub key: Arc<str>,
+    /// How many have their turn here: they hold it, or ask the nodes for it.
+    pub holding: usize,
+    /// How many wait for their turn here.
+    pub waiting: usize,
+    /// How long it stays held at least if nobody extends it; `None` where nobody here holds it.
+    pub remaining: Option<Duration>,
 }
 
 const fn shares(mode: LockMode) -> u32 {
@@ -148,8 +181,6 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn key() -> Arc<str> {
@@ -204,6 +235,31 @@ mod tests {
         assert!(queue.join(key(), LockMode::Exclusive).is_err());
         drop(second);
         assert!(queue.join(key(), LockMode::Exclusive).is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_stands_in_line_is_shown_and_no_more_than_asked_for() {
+        let queue = Queue::new(10);
+        let first = queue.join(key(), LockMode::Exclusive).unwrap();
+        first.holds_until(Some(Instant::now() + Duration::from_secs(7)));
+        let _second = queue.join(key(), LockMode::Exclusive).unwrap();
+        let _others: Vec<_> = (0..5)
+            .map(|n| {
+                queue
+                    .join(format!("other:{n}").into(), LockMode::Exclusive)
+                    .unwrap()
+            })
+            .collect();
+        let shown = queue.standing(3);
+        assert_eq!(shown.len(), 3);
+        let expected = QueuedLock {
+            key: key(),
+            holding: 1,
+            waiting: 1,
+            remaining: Some(Duration::from_secs(7)),
+        };
+        assert_eq!(shown[0], expected);
+        assert_eq!((shown[1].waiting, shown[1].remaining), (0, None));
     }
 
     #[tokio::test(start_paused = true)]

@@ -194,6 +194,10 @@ impl LockNode for RedisNode {
     fn subscribe<'a>(&'a self, key: &'a str) -> NodeFuture<'a, Subscription> {
         Box::pin(self.link.subscribe(key))
     }
+
+    fn probe(&self) -> NodeFuture<'_, ()> {
+        Box::pin(self.link.ping())
+    }
 }
 
 /// A time in milliseconds, as `PTTL` gives it.

@@ -294,3 +294,22 @@ async fn a_locker_starts_with_a_majority_and_refuses_a_server_that_evicts() {
     let error = Locker::redis(urls).await.unwrap_err();
     assert_eq!(error.kind(), NodeErrorKind::Evicting);
 }
+
+#[tokio::test]
+async fn a_probe_tells_which_servers_answer_and_takes_no_longer_than_it_may() {
+    let (mut up, hung) = (RedisServer::start(), RedisServer::start());
+    let node = |server: &RedisServer| larder_lock::RedisNode::new(server.url()).unwrap();
+    let locker = Locker::builder().node(node(&up)).node(node(&hung)).build();
+    let limit = Duration::from_secs(20);
+    assert!(locker.probe(limit).await.iter().all(|node| node.error.is_none()));
+    hung.stop();
+    let short = Duration::from_millis(200);
+    let probed = locker.probe(short).await;
+    assert!(probed[0].error.is_none(), "{probed:?}");
+    assert_eq!(probed[1].error.as_ref().unwrap().kind(), NodeErrorKind::Timeout);
+    assert!(probed[1].took >= short && probed[1].name.contains(':'));
+    hung.cont();
+    up.kill();
+    let probed = locker.probe(limit).await;
+    assert!(probed[0].error.is_some() && probed[0].took < limit, "{probed:?}");
+}

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use larder_store::{StoreError, StoreErrorKind};
+use larder_store::{Condition, StoreError, StoreErrorKind};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -146,6 +146,32 @@ impl Link {
     pub(crate) fn failure(&self) -> Option<StoreError> {
         let (kind, text) = self.state().failure.clone()?;
         Some(StoreError::new(kind, text))
+    }
+
+    /// Asks the server whether it is there, on the connection that is in use.
+    pub(crate) async fn probe(self: Arc<Self>) -> Result<(), StoreError> {
+        let live = self.live()?;
+        // It is no operation: neither counted among them, nor held against the server.
+        let limit = self.budget.operation;
+        let pong = timeout(limit, live.server.ping()).await;
+        pong.unwrap_or_else(|_| Err(self.late(limit)))
+    }
+
+    /// How it is, without asking the server.
+    pub(crate) fn condition(&self) -> Condition {
+        let state = self.state();
+        let breaker = match (&state.live, &state.failure) {
+            (Some(_), _) => larder_store::Breaker::Closed,
+            (None, Some(_)) => larder_store::Breaker::Open,
+            (None, None) => larder_store::Breaker::HalfOpen,
+        };
+        let mut condition = Condition::default();
+        condition.breaker = Some(breaker);
+        let failure = state.failure.as_ref();
+        condition.failure = failure.map(|(kind, text)| format!("{}: {text}", kind.as_str()));
+        condition.owed = state.pending.len();
+        condition.feed = self.board.as_ref().map(Board::is_up);
+        condition
     }
 
     /// Waits for `operation` for as long as one may take, and holds the server to it.

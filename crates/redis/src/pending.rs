@@ -48,6 +48,11 @@ impl Pending {
         self.owed.front()
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.owed.len()
+    }
+
     /// The first was carried out; unless another has taken its place meanwhile.
     pub(crate) fn settle(&mut self, done: &Invalidation) {
         if self.owed.front() == Some(done) {

@@ -1,12 +1,14 @@
 //! The store.
 
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use larder_store::{
-    Announcement, Answer, Capture, Entry, Finding, Forgotten, Frame, FrameError, Kept, Key, Lookup, Put,
-    SharedEntry, Size, Store, StoreError, StoreErrorKind, Strength, Survey, Tag, Turn, Validity, Wanted,
+    Announcement, Answer, Capture, Condition, Entry, Finding, Forgotten, Frame, FrameError, Kept, Key,
+    Lookup, Put, SharedEntry, Size, Store, StoreError, StoreErrorKind, Strength, Survey, Tag, Turn, Validity,
+    Wanted,
 };
 use tokio::runtime::Handle;
 use tokio::time::timeout;
@@ -391,6 +393,21 @@ impl Store for RedisStore {
             size.capacity = memory.capacity();
         }
         size
+    }
+
+    fn visit(&self, see: &mut dyn FnMut(&Key, &SharedEntry) -> ControlFlow<()>) -> bool {
+        if let Some(memory) = &self.0.shelves.memory {
+            memory.visit(see);
+        }
+        self.0.shelves.memory.is_some()
+    }
+
+    fn probe(&self) -> Answer<Result<(), StoreError>> {
+        Answer::Later(Box::pin(Arc::clone(&self.0.link).probe()))
+    }
+
+    fn condition(&self) -> Condition {
+        self.0.link.condition()
     }
 }
 

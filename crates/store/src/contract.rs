@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::fmt;
 use std::future::Future;
+use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -174,6 +175,63 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// nothing to say: that is the default.
     fn doctor(&self) -> Answer<Vec<Finding>> {
         Answer::Ready(Vec::new())
+    }
+
+    /// Shows the entries that it holds in this process, dead and expired ones included, to `see`, in any order and until
+    /// that breaks off. Answers whether it can show them: by default it cannot.
+    ///
+    /// It is for people who look, and walks over all entries: it costs their number, and holds up nobody meanwhile.
+    fn visit(&self, see: &mut dyn FnMut(&Key, &SharedEntry) -> ControlFlow<()>) -> bool {
+        let _ = see;
+        false
+    }
+
+    /// Whether it works: asks what is behind it, if anything is. The time limit is the caller's.
+    fn probe(&self) -> Answer<Result<(), StoreError>> {
+        Answer::Ready(Ok(()))
+    }
+
+    /// How it is, as far as it knows without asking anybody. By default all is well.
+    fn condition(&self) -> Condition {
+        Condition::default()
+    }
+}
+
+/// How a store is, as far as it knows without asking anybody.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Condition {
+    /// Its breaker; `None` for a store that has no connection.
+    pub breaker: Option<Breaker>,
+    /// Why there is no connection, if there is none: without credentials.
+    pub failure: Option<String>,
+    /// Invalidations that it owes to its server: until they went out, nothing is read.
+    pub owed: usize,
+    /// Whether the feed of changes is heard; `None` for a store without one.
+    pub feed: Option<bool>,
+}
+
+/// What the breaker of a store does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Breaker {
+    /// The store is asked.
+    Closed,
+    /// A connection is being made or tried.
+    HalfOpen,
+    /// The store is left alone, because it failed.
+    Open,
+}
+
+impl Breaker {
+    /// The word for it in metrics and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::HalfOpen => "half_open",
+            Self::Open => "open",
+        }
     }
 }
 

@@ -127,6 +127,41 @@ impl<'a, W: KeyBuffer> KeyWriter<'a, W> {
     }
 }
 
+/// Reads the parts of a key that a [`KeyWriter`] wrote, for people who look at it. It ends where the bytes are no part.
+#[derive(Debug, Clone)]
+pub struct KeyReader<'a>(&'a [u8]);
+
+impl<'a> KeyReader<'a> {
+    /// Reads `key` from its beginning.
+    #[must_use]
+    pub const fn new(key: &'a [u8]) -> Self {
+        Self(key)
+    }
+}
+
+impl<'a> Iterator for KeyReader<'a> {
+    /// A part, or that it is not there.
+    type Item = Option<&'a [u8]>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (mark, rest) = self.0.split_first()?;
+        if *mark == ABSENT {
+            self.0 = rest;
+            return Some(None);
+        }
+        let (length, rest) = rest.split_first().filter(|_| *mark == PRESENT)?;
+        let (length, rest) = if *length == LONG {
+            let (length, rest) = rest.split_first_chunk::<8>()?;
+            (usize::try_from(u64::from_be_bytes(*length)).ok()?, rest)
+        } else {
+            (usize::from(*length), rest)
+        };
+        let (part, rest) = rest.split_at_checked(length)?;
+        self.0 = rest;
+        Some(Some(part))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,6 +183,19 @@ mod tests {
             b in proptest::collection::vec(proptest::option::of(proptest::collection::vec(any::<u8>(), 0..5)), 0..5),
         ) {
             prop_assert_eq!(a == b, encode(&a) == encode(&b));
+        }
+
+        #[test]
+        fn what_was_written_is_read(
+            parts in proptest::collection::vec(proptest::option::of(proptest::collection::vec(any::<u8>(), 0..300)), 0..5),
+            cut in 0usize..40,
+        ) {
+            let bytes = encode(&parts);
+            let read = |bytes| KeyReader::new(bytes).map(|part| part.map(<[u8]>::to_vec)).collect::<Vec<_>>();
+            prop_assert_eq!(read(&bytes), &*parts);
+            // Whatever it is given, it reads no part that is not there.
+            let short = read(&bytes[..bytes.len().saturating_sub(cut)]);
+            prop_assert_eq!(&*short, &parts[..short.len()]);
         }
 
         #[test]

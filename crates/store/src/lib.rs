@@ -37,14 +37,15 @@ mod value;
 
 pub use clock::{Clock, FakeClock, Timestamp};
 pub use contract::{
-    Announcement, Answer, Capture, Forgotten, Kept, Lookup, Put, Size, Store, Survey, Useless, Wanted,
+    Announcement, Answer, Breaker, Capture, Condition, Forgotten, Kept, Lookup, Put, Size, Store, Survey,
+    Useless, Wanted,
 };
 pub use entry::{Content, Entry, Lifetime, SharedEntry, StoredResponse, VaryNames};
 pub use error::{StoreError, StoreErrorKind};
 pub use finding::{Finding, Severity};
 pub use flight::{Flights, Landing, Leader, Role, Waiter};
 pub use frame::{Frame, FrameError};
-pub use key::{Key, KeyBuffer, KeyWriter};
+pub use key::{Key, KeyBuffer, KeyReader, KeyWriter};
 pub use key_part::KeyPart;
 pub use ledger::{Sequence, Strength, Validity};
 pub use memory::MemoryStore;

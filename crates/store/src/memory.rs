@@ -7,6 +7,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::contract::{Answer, Capture, Forgotten, Kept, Lookup, Put, Size, Store, Survey, Wanted};
@@ -130,6 +131,11 @@ impl Store for MemoryStore {
             capacity: self.shelf.capacity(),
             tags: self.ledger.len(),
         }
+    }
+
+    fn visit(&self, see: &mut dyn FnMut(&Key, &SharedEntry) -> ControlFlow<()>) -> bool {
+        self.shelf.visit(see);
+        true
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::ops::ControlFlow;
 use std::thread::available_parallelism;
 
 use quick_cache::sync::Cache;
@@ -97,6 +98,16 @@ impl Shelf {
         self.entries.insert_with_lifecycle(key, held, &mut left);
         count_evictions(&own, &left);
         Ok(())
+    }
+
+    /// Shows all entries to `see`, in any order, until it breaks off. Others come and go meanwhile: an entry that does may
+    /// be shown or not.
+    pub fn visit(&self, see: &mut dyn FnMut(&Key, &SharedEntry) -> ControlFlow<()>) {
+        for (key, held) in self.entries.iter() {
+            if see(&key, &held.entry).is_break() {
+                return;
+            }
+        }
     }
 
     /// Shows all entries to `see`, none of them twice. One that comes in or goes meanwhile may be left out.

@@ -1,14 +1,15 @@
 //! A double that stands before a real store and fails, hangs or takes its time as it is told.
 
 use std::future::{pending, poll_fn};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
 use larder_store::{
-    Announcement, Answer, Capture, Entry, Finding, Forgotten, Kept, Key, Lookup, Put, SharedEntry, Size,
-    Store, StoreError, StoreErrorKind, Strength, Tag, Validity,
+    Announcement, Answer, Capture, Condition, Entry, Finding, Forgotten, Kept, Key, Lookup, Put, SharedEntry,
+    Size, Store, StoreError, StoreErrorKind, Strength, Tag, Validity,
 };
 
 /// A store that fails as it is told: each kind of call has a [`Mode`] of its own, which may change at any time.
@@ -60,16 +61,19 @@ pub enum Call {
     Validity,
     /// [`Store::forget`] and [`Store::forget_everything`], [`Store::announce`] and [`Store::finish`].
     Forget,
+    /// [`Store::probe`].
+    Probe,
 }
 
 impl Call {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Lookup,
         Self::Capture,
         Self::Put,
         Self::Validity,
         Self::Forget,
+        Self::Probe,
     ];
 }
 
@@ -191,6 +195,18 @@ impl Store for FailingStore {
 
     fn doctor(&self) -> Answer<Vec<Finding>> {
         self.inner.doctor()
+    }
+
+    fn visit(&self, see: &mut dyn FnMut(&Key, &SharedEntry) -> ControlFlow<()>) -> bool {
+        self.inner.visit(see)
+    }
+
+    fn probe(&self) -> Answer<Result<(), StoreError>> {
+        self.answer(Call::Probe, Store::probe)
+    }
+
+    fn condition(&self) -> Condition {
+        self.inner.condition()
     }
 }
 

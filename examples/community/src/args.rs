@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use larder::Coherence;
+use larder::admin::Token;
 use lexopt::{Arg, Parser, ValueExt};
 
 /// What `--help` says.
@@ -18,6 +19,7 @@ usage: community --listen ADDRESS:PORT [OPTION]...
   --database FILE                  the SQLite database, made where there is none (community.sqlite)
   --redis URL                      the Redis or Valkey server that all instances over one database share; without it, run one
   --coherence strict|bounded:TIME  whether hits ask the server, or may be as old as that, such as bounded:100ms (strict)
+  --admin TOKEN                    serves the admin page at /admin, for whom gives this token of 16 bytes or more
   --metrics ADDRESS:PORT           where Prometheus fetches metrics, at /metrics; none without it
   --tick TIME                      how often the leaders are written anew, such as 60s (60s)
   --help                           this
@@ -26,7 +28,7 @@ RUST_LOG chooses what is logged; the default is `warn`. Without --redis the cach
 ";
 
 /// What the command line says.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Args {
     pub(crate) listen: SocketAddr,
     pub(crate) database: PathBuf,
@@ -35,6 +37,8 @@ pub(crate) struct Args {
     pub(crate) coherence: Coherence,
     pub(crate) metrics: Option<SocketAddr>,
     pub(crate) tick: Duration,
+    /// Who may see the admin page; without it there is none.
+    pub(crate) admin: Option<Token>,
 }
 
 impl Args {
@@ -45,6 +49,7 @@ impl Args {
 
     fn read(mut parser: Parser) -> Result<Option<Self>, lexopt::Error> {
         let (mut listen, mut metrics, mut redis, mut coherence) = (None, None, None, Coherence::Strict);
+        let mut admin = None;
         let (mut database, mut tick) = (PathBuf::from("community.sqlite"), Duration::from_secs(60));
         while let Some(arg) = parser.next()? {
             match arg {
@@ -54,6 +59,7 @@ impl Args {
                 Arg::Long("coherence") => coherence = parser.value()?.parse_with(coherence_of)?,
                 Arg::Long("metrics") => metrics = Some(parser.value()?.parse()?),
                 Arg::Long("tick") => tick = parser.value()?.parse_with(time)?,
+                Arg::Long("admin") => admin = Some(parser.value()?.parse_with(token)?),
                 Arg::Long("help") | Arg::Short('h') => return Ok(None),
                 other => return Err(other.unexpected()),
             }
@@ -66,6 +72,7 @@ impl Args {
             coherence,
             metrics,
             tick,
+            admin,
         }))
     }
 }
@@ -76,6 +83,10 @@ fn coherence_of(word: &str) -> Result<Coherence, &'static str> {
         None if word == "strict" => Ok(Coherence::Strict),
         None => Err("allowed is strict or bounded:TIME"),
     }
+}
+
+fn token(text: &str) -> Result<Token, &'static str> {
+    Token::new(text).ok_or("a token has 16 bytes or more")
 }
 
 /// At least what a lock and the feed of the cache need.
@@ -116,6 +127,11 @@ mod tests {
             (args.redis.as_deref(), args.tick.as_secs()),
             (Some("redis://x"), 2)
         );
+        assert!(args.admin.is_none());
+        let args = parse("--listen 127.0.0.1:1 --admin 0123456789abcdef")
+            .unwrap()
+            .unwrap();
+        assert!(args.admin.is_some());
         assert!(parse("--help").unwrap().is_none());
         for (line, why) in [
             ("", "--listen"),
@@ -124,6 +140,7 @@ mod tests {
             ("--listen 127.0.0.1:1 --coherence loose", "strict or bounded"),
             ("--listen 127.0.0.1:1 --coherence bounded:9ms", "100ms"),
             ("--listen 127.0.0.1:1 --tick soon", "100ms"),
+            ("--listen 127.0.0.1:1 --admin short", "16 bytes"),
         ] {
             assert!(parse(line).unwrap_err().contains(why), "{line}");
         }

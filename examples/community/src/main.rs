@@ -73,7 +73,12 @@ async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let (larder, idempotent) = shared::connect(args).await?;
     let larder = larder.with_actions(actions::all());
     let app = App::new(database, larder.clone());
-    let router = app::router(app.clone(), idempotent.clone());
+    let mut router = app::router(app.clone(), idempotent.clone());
+    if let Some(token) = &args.admin {
+        let admin = larder.admin(token.clone()).warms(router.clone());
+        router = router.nest("/admin", admin.router());
+    }
+    router = router.merge(larder.health_routes().router());
     let scheduler = tokio::spawn(scheduler::run(app, args.tick));
     let listener = TcpListener::bind(args.listen)
         .await

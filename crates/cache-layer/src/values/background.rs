@@ -36,7 +36,7 @@ impl<T: Any + Clone + Send + Sync> Trip<'_, T> {
         W: Work<T, E>,
     {
         let core = self.core();
-        rare::miss(self.name(), self.reason);
+        self.values.policy.metrics.miss(self.name(), self.reason);
         let (answer, made) = oneshot::channel();
         let Some(mut work) = fill().detach(self.then(leader, capture, None), Some(answer)) else {
             unreachable!("`soft` has no limit for work that does not detach");
@@ -65,7 +65,7 @@ impl<T: Any + Clone + Send + Sync> Trip<'_, T> {
         F: FnOnce() -> W,
         W: Work<T, E>,
     {
-        rare::miss(self.name(), self.reason);
+        self.values.policy.metrics.miss(self.name(), self.reason);
         let (answer, made) = oneshot::channel();
         let Some(work) = fill().detach(self.then(leader, capture, None), Some(answer)) else {
             unreachable!("only work that detaches outlives its caller");
@@ -150,7 +150,8 @@ impl<T: Any + Clone + Send + Sync> Trip<'_, T> {
                 let name = &*values.policy.name;
                 values.policy.pace.took(ended.since(began));
                 let mode = trigger.map_or("foreground", |_| "background");
-                rare::load(name, mode, word, ended.since(began));
+                let (metrics, took) = (&values.policy.metrics, ended.since(began));
+                metrics.ended(name, mode, word, took, core.slow_fill());
                 if let Some(trigger) = trigger {
                     rare::refresh(name, trigger, word);
                 }

@@ -91,7 +91,8 @@ impl<'a, T: Any + Clone + Send + Sync> Trip<'a, T> {
         for _ in 0..JOINS {
             let (began, chosen) = (std::time::Instant::now(), Metrics::timer().is_some());
             let decision = self.look().await;
-            decision.looked_up(self.name(), began, chosen, self.core().clock.now());
+            let metrics = (&self.values.policy.metrics, self.name());
+            decision.looked_up(metrics, began, chosen, self.core().clock.now());
             if let Decision::Hit(entry) = &decision
                 && let Some(value) = self.values.hit(entry)
             {
@@ -329,7 +330,7 @@ impl<'a, T: Any + Clone + Send + Sync> Trip<'a, T> {
         leader: Lead,
         capture: Option<Capture>,
     ) -> Result<T, E> {
-        rare::miss(self.name(), self.reason);
+        self.values.policy.metrics.miss(self.name(), self.reason);
         let core = self.core();
         let values = self.values;
         let policy = &*values.policy;
@@ -344,8 +345,11 @@ impl<'a, T: Any + Clone + Send + Sync> Trip<'a, T> {
             ended: core.clock.now(),
         };
         let word = if result.is_ok() { "ok" } else { "error" };
-        policy.pace.took(load.ended.since(began));
-        rare::load(&policy.name, "foreground", word, load.ended.since(began));
+        let took = load.ended.since(began);
+        policy.pace.took(took);
+        policy
+            .metrics
+            .ended(&policy.name, "foreground", word, took, core.slow_fill());
         match result {
             Ok(value) => {
                 let made = Made {

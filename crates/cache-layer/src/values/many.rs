@@ -12,7 +12,6 @@ use super::typed::{Made, Values};
 use crate::engine::{Core, Engine};
 use crate::flow::{Decision, decide};
 use crate::freshness::Load;
-use crate::metrics::rare;
 use crate::status::{BypassReason, MissReason, Outcome};
 
 /// The value under each key, if there is one.
@@ -58,8 +57,9 @@ impl Engine {
     {
         let names = names(keys, values);
         let policy = &*values.policy;
+        policy.counts_in(self.core());
         if !self.is_enabled() {
-            rare::bypass(&policy.name, BypassReason::Disabled);
+            policy.metrics.bypass(&policy.name, BypassReason::Disabled);
             values.count(Outcome::Bypass);
             let mut places: Places<T> = names.iter().map(|name| (name.clone(), None)).collect();
             let made = fill(missing(keys, &names, &places)).await?;
@@ -83,7 +83,10 @@ impl Engine {
         };
         let ended = core.clock.now();
         let word = if made.is_ok() { "ok" } else { "error" };
-        rare::load(&policy.name, "foreground", word, ended.since(began));
+        let took = ended.since(began);
+        policy
+            .metrics
+            .ended(&policy.name, "foreground", word, took, core.slow_fill());
         let load = Load { began, ended };
         keep(core, values, &mut places, made?, load, capture).await;
         Ok(in_order(&names, &places))
@@ -127,6 +130,7 @@ where
     };
     let now = core.clock.now();
     let policy = &*values.policy;
+    policy.counts_in(core);
     let mut found = found.into_iter();
     for name in wanted {
         let reason = match found.next() {
@@ -140,7 +144,7 @@ where
                 Decision::HitAndRefresh(_) | Decision::Stale(_) => MissReason::Expired,
             },
         };
-        rare::miss(&policy.name, reason);
+        policy.metrics.miss(&policy.name, reason);
     }
     places
 }

@@ -9,6 +9,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::codec::Codec;
 use super::typed::Values;
+use crate::engine::Core;
 use crate::freshness::{Load, millis, shortened};
 use crate::hints::CacheHints;
 use crate::metrics::Metrics;
@@ -77,6 +78,12 @@ impl FillPolicy {
             metrics: Metrics::default(),
             schema: OnceLock::new(),
         }
+    }
+
+    /// Has it counted by `core`, unless another counts it already.
+    #[inline]
+    pub(crate) fn counts_in(&self, core: &Core) {
+        self.metrics.count_in(|| core.tally(&self.name));
     }
 
     /// How long a result is fresh: a [`Duration`], a text such as `"90s"`, or a name such as `"long"`. The default is

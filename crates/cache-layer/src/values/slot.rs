@@ -14,7 +14,7 @@ use crate::engine::Engine;
 use crate::flow::{Decision, decide};
 use crate::freshness::Load;
 use crate::key::KeyBytes;
-use crate::metrics::{Metrics, rare};
+use crate::metrics::Metrics;
 use crate::status::{BypassReason, Outcome};
 
 /// The place of one value, in one cache.
@@ -88,6 +88,7 @@ where
             return None;
         }
         let core = self.engine.core();
+        self.values.policy.counts_in(core);
         let found = match core.store.lookup(self.key.as_slice()) {
             Answer::Ready(found) => found,
             later @ Answer::Later(_) => core.ask(later).await,
@@ -282,8 +283,9 @@ impl<T: Any + Clone + Send + Sync> Place<'_, T> {
     {
         let Self { engine, values, key } = self;
         let policy = &*values.policy;
+        policy.counts_in(engine.core());
         if !engine.is_enabled() {
-            rare::bypass(&policy.name, BypassReason::Disabled);
+            policy.metrics.bypass(&policy.name, BypassReason::Disabled);
             values.count(Outcome::Bypass);
             return (making.fill)(making.args).await;
         }
@@ -296,8 +298,8 @@ impl<T: Any + Clone + Send + Sync> Place<'_, T> {
                 && let Some(value) = values.hit(&entry)
             {
                 if let Some(began) = timer {
-                    let age = entry.0.lifetime.age_ms(now);
-                    Metrics::sample(&policy.name, entry.tier(), began, age);
+                    let age = entry.lifetime().age_ms(now);
+                    policy.metrics.sample(&policy.name, entry.tier(), began, age);
                 }
                 return Ok(value);
             }

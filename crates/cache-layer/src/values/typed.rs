@@ -163,12 +163,7 @@ impl<T: Any + Send + Sync> Values<T> {
         tags.extend(hints.tags);
         let captured = made.capture.is_some();
         let (Some(capture), Some(lifetime)) = (made.capture, lifetime) else {
-            let why = if captured {
-                UncacheableReason::Hint
-            } else {
-                UncacheableReason::StoreError
-            };
-            rare::uncacheable(&policy.name, why);
+            policy.metrics.unkept(&policy.name, !captured);
             // Its own tags are in no stamps that who waits could compare.
             let shareable = captured && !own;
             let lifetime = Lifetime::fresh(made.load.ended, std::time::Duration::ZERO);
@@ -181,7 +176,7 @@ impl<T: Any + Send + Sync> Values<T> {
         let kept = put.as_ref().map_or(Kept::Error, |put| put.kept);
         rare::stored(&policy.name, kept, size, core.store.size());
         if let Some(reason) = UncacheableReason::of(kept) {
-            rare::uncacheable(&policy.name, reason);
+            policy.metrics.uncacheable(&policy.name, reason);
         }
         match put {
             Some(put) if kept != Kept::Error => Keeping::Judged(put.entry, kept),

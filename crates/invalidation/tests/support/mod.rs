@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use larder_invalidation::{Forget, Forgetting, Invalidator, JournalLimits, Source};
+use larder_invalidation::{Cause, Forget, Forgetting, Invalidator, JournalLimits, Source};
 use larder_store::{Forgotten, StoreError, StoreErrorKind, Strength, Tag};
 use tokio::sync::Semaphore;
 
@@ -75,12 +75,12 @@ impl Spy {
 }
 
 impl Forget for Spy {
-    fn forget<'a>(&'a self, tags: &'a [Tag], strength: Strength, source: Source) -> Forgetting<'a> {
-        self.answer((Some(tags.to_vec()), strength, source))
+    fn forget<'a>(&'a self, tags: &'a [Tag], strength: Strength, cause: Cause) -> Forgetting<'a> {
+        self.answer((Some(tags.to_vec()), strength, cause.source))
     }
 
-    fn forget_everything(&self, strength: Strength, source: Source) -> Forgetting<'_> {
-        self.answer((None, strength, source))
+    fn forget_everything(&self, strength: Strength, cause: Cause) -> Forgetting<'_> {
+        self.answer((None, strength, cause.source))
     }
 }
 

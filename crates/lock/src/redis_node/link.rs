@@ -178,6 +178,14 @@ impl Link {
         }
     }
 
+    /// Asks the server whether it is there.
+    pub(super) async fn ping(self: &Arc<Self>) -> Result<(), NodeError> {
+        let live = self.live().await?;
+        let mut connection = live.connection.clone();
+        let pong: Result<redis::Value, _> = redis::cmd("PING").query_async(&mut connection).await;
+        self.checked(&live, pong).map(drop)
+    }
+
     /// The connection. Whoever comes first has it made, by a task of its own: those who wait may leave.
     pub(super) async fn live(self: &Arc<Self>) -> Result<Arc<Live>, NodeError> {
         let mut connecting = {

@@ -1,0 +1,55 @@
+//! Numbers for programs: what the layers have counted, and how much is kept.
+
+use std::sync::Arc;
+
+use larder_store::{Condition, Size};
+
+use crate::tally::Counts;
+
+/// What all layers of one engine have counted, and how its store is.
+///
+/// The counters only grow. Reading them costs some hundred loads for each layer, and holds up no request.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Each layer and each function's policy that was used, by name.
+    pub layers: Vec<LayerStats>,
+    /// What is kept in this process: the tier `l1`. Of what a store keeps elsewhere, there is no account.
+    pub memory: Size,
+    /// The word for the kind of store, such as `memory` or `redis`.
+    pub store: &'static str,
+    /// How the store is: its breaker, its feed, what it owes.
+    pub condition: Condition,
+    /// Whether the layers are switched on together; each has a switch of its own beside that.
+    pub enabled: bool,
+}
+
+impl Stats {
+    /// The counters of all layers together.
+    #[must_use]
+    pub fn total(&self) -> Counts {
+        self.layers
+            .iter()
+            .fold(Counts::default(), |sum, layer| sum.plus(&layer.counts))
+    }
+
+    /// The layer called `name`.
+    #[must_use]
+    pub fn layer(&self, name: &str) -> Option<&LayerStats> {
+        self.layers.iter().find(|layer| &*layer.name == name)
+    }
+}
+
+/// What one layer has counted.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct LayerStats {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Whether it is switched on; a function's policy has no switch, and is on.
+    pub is_on: bool,
+    /// Whether it is a layer around a service, and not a function's policy.
+    pub is_layer: bool,
+    /// Its counters.
+    pub counts: Counts,
+}
