@@ -6,6 +6,7 @@ use std::future::Future;
 use larder_cache_layer::{Slot, Values};
 use larder_store::KeyPart;
 
+use crate::invalidation::Invalidation;
 use crate::larder::Larder;
 
 impl Larder {
@@ -68,6 +69,18 @@ impl Larder {
         T: Any + Clone + Send + Sync,
     {
         self.slot(key, values).put(value).await
+    }
+
+    /// Forgets the value of `key`, and lets nobody keep one whose making is under way. On a Redis server another value may be
+    /// forgotten with it: their keys share a bounded number of records.
+    ///
+    /// # Errors
+    /// When the store failed: it is unknown whether the value was forgotten.
+    pub fn invalidate_key<T>(&self, key: impl KeyPart, values: &Values<T>) -> Invalidation
+    where
+        T: Any + Clone + Send + Sync,
+    {
+        self.invalidate_tag(self.slot(key, values).key_tag())
     }
 
     /// The values of `keys` that are there and fresh, in the order of `keys`, looked up in one round trip.

@@ -6,6 +6,7 @@
 //! | [`invalidate_identity`](crate::Larder::invalidate_identity) | all entries of one identity |
 //! | [`invalidate_prefix`](crate::Larder::invalidate_prefix) | the path and all below it, by whole segments |
 //! | [`invalidate_uri`](crate::Larder::invalidate_uri) | one path and query, in any order of its parameters, without those the layer ignores; for every host, header and identity |
+//! | [`invalidate_key`](crate::Larder::invalidate_key) | the value of one key, among the results of [functions](super::functions) |
 //! | [`invalidate_all`](crate::Larder::invalidate_all) | everything |
 //! | [`invalidate_for_action`](crate::Larder::invalidate_for_action), [`invalidate_for`](crate::Larder::invalidate_for) | what [an action](super::actions) makes stale |
 //! | [`intend`](crate::Larder::intend) | what its tags stand for, before the change is made and again when it is over |

@@ -48,6 +48,32 @@ async fn settle() {
 }
 
 #[tokio::test]
+async fn the_value_of_one_key_is_forgotten_alone_and_what_is_under_way_is_not_kept() {
+    let larder = Larder::in_memory(1 << 20);
+    let (values, others) = (plain(), FillPolicy::new("others").ttl("1m").in_process(|_| 8));
+    let fill = async |keys: Vec<u64>| Ok::<_, Infallible>(keys.into_iter().map(|key| (key, 1)).collect());
+    let Ok(_) = larder.fill_many(&[1_u64, 2], &values, fill).await;
+    for values in [&values, &others] {
+        assert!(larder.put(3_u64, values, 1_usize).await);
+    }
+    for key in [1_u64, 3] {
+        assert_eq!(larder.invalidate_key(key, &values).await.unwrap().known, 1);
+    }
+    assert_eq!(
+        larder.get_many(&[1_u64, 2, 3], &values).await,
+        [None, Some(1), None]
+    );
+    assert_eq!(larder.get(3_u64, &others).await, Some(1));
+
+    let run = async || {
+        larder.invalidate_key(1_u64, &values).await.unwrap();
+        Ok::<_, Infallible>(1)
+    };
+    let Ok(_) = larder.get_or_fill(1_u64, &values, run).await;
+    assert_eq!(larder.get(1_u64, &values).await, None, "what it read may be old");
+}
+
+#[tokio::test]
 async fn a_value_is_made_once_and_again_after_its_end() {
     let (larder, clock) = cache(1 << 20);
     let (values, runs) = (plain(), Runs::default());

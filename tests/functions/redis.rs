@@ -44,6 +44,23 @@ async fn jar(larder: &Larder, id: u64, runs: &AtomicUsize, truth: &AtomicU64) ->
 }
 
 #[tokio::test]
+async fn the_value_of_one_key_is_forgotten_by_all() {
+    let server = RedisServer::start();
+    let (one, two) = (Instance::new(&server).await, Instance::new(&server).await);
+    let values: Values<u64> = FillPolicy::new("jars").ttl("1h").json();
+    for key in [1_u64, 2] {
+        assert!(one.larder.put(key, &values, key).await);
+    }
+    one.store.flush().await;
+    assert_eq!(
+        two.larder.get_many(&[1_u64, 2], &values).await,
+        [Some(1), Some(2)]
+    );
+    two.larder.invalidate_key(1_u64, &values).await.unwrap();
+    assert_eq!(one.larder.get_many(&[1_u64, 2], &values).await, [None, Some(2)]);
+}
+
+#[tokio::test]
 async fn what_one_instance_makes_is_made_for_all() {
     let server = RedisServer::start();
     let (one, two) = (Instance::new(&server).await, Instance::new(&server).await);

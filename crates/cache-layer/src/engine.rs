@@ -191,7 +191,7 @@ impl Engine {
     ) -> Result<Forgotten, StoreError> {
         let kind = match tags.first().map(Tag::kind) {
             Some(TagKind::Path) => "prefix",
-            Some(TagKind::Uri | TagKind::Target) => "key",
+            Some(TagKind::Uri | TagKind::Target | TagKind::Key) => "key",
             _ => "tag",
         };
         let answer = self.0.store.forget(tags, strength);

@@ -48,6 +48,8 @@ pub enum TagKind {
     Searches,
     /// All entries that an origin put into one of its cache groups (RFC 9875).
     Group,
+    /// The value of one key.
+    Key,
 }
 
 impl TagKind {
@@ -63,6 +65,7 @@ impl TagKind {
             Self::Target => "target",
             Self::Searches => "searches",
             Self::Group => "group",
+            Self::Key => "key",
         }
     }
 }
@@ -90,6 +93,12 @@ impl Tag {
     #[must_use]
     pub fn identity(id: impl Into<Arc<str>>) -> Self {
         Self::whole(TagKind::Identity, id.into())
+    }
+
+    /// The tag of the value that is kept under `key`. Its text is a hash of that.
+    #[must_use]
+    pub fn key(key: &[u8]) -> Self {
+        Self::whole(TagKind::Key, format!("{:032x}", xxh3_128(key)).into())
     }
 
     /// The tag of the path `prefix` and of all paths below it, by whole segments: `/teams` reaches `/teams` and

@@ -195,10 +195,11 @@ impl<'a, T: Any + Clone + Send + Sync> Trip<'a, T> {
         capture
     }
 
-    /// Those of the policy, and `own`, which follow from the arguments.
+    /// Those of the policy, `own`, which follow from the arguments, and that of the key.
     fn name_tags(&mut self, own: Vec<Tag>) {
         self.tags.clone_from(&self.values.policy.tags);
         self.tags.extend(own);
+        self.tags.push(Tag::key(self.key.as_bytes()));
     }
 
     pub(super) fn join(&self, capture: &Capture) -> Role<FlightKey, Flight> {

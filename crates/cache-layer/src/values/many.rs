@@ -6,7 +6,7 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
 
-use larder_store::{Answer, Capture, Key, KeyPart};
+use larder_store::{Answer, Capture, Key, KeyPart, Tag};
 
 use super::typed::{Made, Values};
 use crate::engine::{Core, Engine};
@@ -75,7 +75,10 @@ impl Engine {
         if missing.is_empty() {
             return Ok(in_order(&names, &places));
         }
-        let capture = core.ask(core.store.capture(&policy.tags)).await.ok();
+        let mut tags = policy.tags.clone();
+        let empty = |name: &&Key| places.get(*name).is_none_or(Option::is_none);
+        tags.extend(names.iter().filter(empty).map(|name| Tag::key(name.as_bytes())));
+        let capture = core.ask(core.store.capture(&tags)).await.ok();
         let began = core.clock.now();
         let made = {
             let _inflight = policy.metrics.load(&policy.name);
@@ -174,7 +177,8 @@ async fn keep<T, K>(
         };
         *place = Some(value.clone());
         values.count(Outcome::Miss);
-        let tags = policy.tags.clone();
+        let mut tags = policy.tags.clone();
+        tags.push(Tag::key(key.as_bytes()));
         let made = Made {
             key,
             value,

@@ -82,6 +82,12 @@ where
         }
     }
 
+    /// The tag that this value carries and no other.
+    #[must_use]
+    pub fn key_tag(&self) -> Tag {
+        Tag::key(self.key.as_slice())
+    }
+
     /// The value, if it is there and fresh.
     pub async fn get(self) -> Option<T> {
         if !self.engine.is_enabled() {
@@ -107,6 +113,7 @@ where
         let core = self.engine.core();
         let mut tags = self.values.policy.tags.clone();
         tags.extend((self.tags)());
+        tags.push(Tag::key(self.key.as_slice()));
         let Ok(capture) = core.ask(core.store.capture(&tags)).await else {
             return false;
         };

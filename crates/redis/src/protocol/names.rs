@@ -14,7 +14,7 @@ pub(crate) struct Names {
 
 /// Which record has the numbers of a tag.
 ///
-/// Tags of which there are as many as URLs share records, so that there are no more than [`BUCKETS`] of each: two tags with
+/// Tags of which there are as many as URLs, or as values, share records, so that there are no more than [`BUCKETS`] of each: two tags with
 /// one record are forgotten together, a miss too many and never a stale hit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct RecordId {
@@ -31,6 +31,7 @@ impl RecordId {
         let id = tag.id().as_u128();
         let (kind, shared) = match tag.kind() {
             TagKind::Uri | TagKind::Target | TagKind::Searches => (b'u', true),
+            TagKind::Key => (b'k', true),
             // Near the root there are few, and each is forgotten alone.
             TagKind::Path => (b'p', tag.as_str().matches('/').count() > 2),
             _ => (b'n', false),

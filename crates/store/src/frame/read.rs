@@ -280,6 +280,7 @@ const fn kind(number: u8) -> Read<TagKind> {
         6 => TagKind::Target,
         7 => TagKind::Searches,
         8 => TagKind::Group,
+        9 => TagKind::Key,
         _ => return Err(FrameError::Malformed("tag")),
     })
 }

@@ -136,6 +136,7 @@ const fn kind(kind: TagKind) -> u8 {
         TagKind::Target => 6,
         TagKind::Searches => 7,
         TagKind::Group => 8,
+        TagKind::Key => 9,
     }
 }
 
