@@ -5,9 +5,11 @@ use std::future::Future;
 use std::time::Duration;
 
 use larder_cache_layer::{Slot, Values};
+use larder_invalidation::{Action, ActionError};
 use larder_store::{KeyBuffer, KeyPart, KeyWriter, Tag};
 
 use crate::error::TimedOut;
+use crate::invalidation::Invalidation;
 use crate::larder::Larder;
 use crate::scope::HasLarder;
 
@@ -166,16 +168,79 @@ impl<'a, T: Clone + Send + Sync + 'static> Call<'a, T> {
             None => fill(args).await,
         }
     }
+
+    /// [`Slot::outlive_from`].
+    ///
+    /// # Errors
+    /// What `fill` answered.
+    #[inline]
+    pub async fn outlive<A, E, F>(
+        self,
+        args: A,
+        tags: impl FnOnce(&A) -> Vec<Tag>,
+        fill: impl FnOnce(A) -> F,
+    ) -> Result<T, E>
+    where
+        E: Send + 'static,
+        F: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        match self.slot {
+            Some(slot) => slot.outlive_from(args, tags, fill).await,
+            None => fill(args).await,
+        }
+    }
+}
+
+/// The tags of an action that `#[invalidates]` names, as its arguments are before its function begins.
+///
+/// # Errors
+/// When a value is empty, or would make a path mean another.
+pub fn tags_of<A: Action>(action: &A) -> Result<Vec<Tag>, ActionError> {
+    action.tags()
+}
+
+/// What `work` makes, on a thread that may block.
+///
+/// # Panics
+/// When `work` does, with what it panicked with; and when the runtime ends before it ran. It needs a tokio runtime.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let span = tracing::Span::current();
+    match tokio::task::spawn_blocking(move || span.in_scope(work)).await {
+        Ok(made) => made,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(error) => panic!("a cached function that blocks did not run: {error}"),
+        },
+    }
 }
 
 /// Forgets what `#[invalidates]` names, after its function succeeded.
-pub async fn forget(larder: Option<Larder>, tags: Vec<Tag>) {
-    let Some(larder) = larder else {
-        tracing::warn!("no Larder is in scope, and nothing was forgotten: see `Larder::scope_layer`");
-        return;
+pub async fn forget(larder: Option<&Larder>, tags: Vec<Tag>) {
+    if let Some(larder) = in_scope(larder) {
+        // The engine has logged and counted a failure; the function has done its work all the same.
+        let _ = larder.invalidate_tags(tags).await;
+    }
+}
+
+/// Forgets what an action makes stale, after a function in which it happens succeeded.
+pub async fn forget_action(larder: Option<&Larder>, tags: Result<Vec<Tag>, ActionError>) {
+    let Some(larder) = in_scope(larder) else { return };
+    let tags = match tags {
+        Ok(tags) => tags,
+        Err(error) => {
+            tracing::error!(%error, "an action happened, and what it makes stale was not forgotten");
+            return;
+        }
     };
-    // The engine has logged and counted a failure; the function has done its work all the same.
-    let _ = larder.invalidate_tags(tags).await;
+    // As above.
+    let _ = Invalidation::of_action(larder.invalidator(), Ok(tags)).await;
+}
+
+fn in_scope(larder: Option<&Larder>) -> Option<&Larder> {
+    if larder.is_none() {
+        tracing::warn!("no Larder is in scope, and nothing was forgotten: see `Larder::scope_layer`");
+    }
+    larder
 }
 
 /// The value of a function that has no errors.

@@ -19,7 +19,7 @@ use crate::error::Error;
 /// | `LARDER_USER_TTL` | the lifetime of `user_cache` | `1m` |
 /// | `LARDER_PUBLIC_TTL` | the lifetime of `public_cache` | `30m` |
 /// | `LARDER_STATIC_TTL` | the lifetime of `static_cache` in the cache; clients are told 1 h still | `1h` |
-/// | `LARDER_SHORT_TTL` | what [`Ttl`](crate::Ttl) `short` means, for the values of functions | `5m` |
+/// | `LARDER_SHORT_TTL` | what [`Ttl`](crate::Ttl) `short` means, of layers, hints and functions | `5m` |
 /// | `LARDER_MEDIUM_TTL` | what `medium` means | `30m` |
 /// | `LARDER_LONG_TTL` | what `long` means | `2h` |
 /// | `LARDER_VERY_LONG_TTL` | what `very_long` means | `24h` |

@@ -100,8 +100,8 @@ pub use larder::{Builder, Larder};
 pub use larder_cache_layer::from_extractor;
 pub use larder_cache_layer::{
     Body, BypassReason, Cache, CacheHints, CacheLayer, ClientCaching, Codec, Engine, FillPolicy, Identify,
-    Identity, Limits, MissReason, NamedTtl, Outcome, PerIdentity, Preset, PresetTtls, Profile, QueryKey,
-    RequestView, ResponseFuture, Scope, Shared, Slot, Switch, Ttl, TtlError, UncacheableReason,
+    Identity, Limits, MissReason, NamedTtl, OneFill, Outcome, PerIdentity, Preset, PresetTtls, Profile,
+    QueryKey, RequestView, ResponseFuture, Scope, Shared, Slot, Switch, Ttl, TtlError, UncacheableReason,
     UnkeyedHeaders, Values, Verdict,
 };
 pub use larder_etag as etag;

@@ -7,10 +7,17 @@
 
 #[path = "functions/attribute.rs"]
 mod attribute;
+#[path = "functions/blocking.rs"]
+mod blocking;
 #[path = "functions/engine.rs"]
 mod engine;
+#[path = "functions/invalidates.rs"]
+mod invalidates;
 #[path = "functions/many.rs"]
 mod many;
 #[path = "functions/outside.rs"]
 mod outside;
+#[cfg(feature = "redis")]
+#[path = "functions/redis.rs"]
+mod redis;
 mod support;

@@ -11,7 +11,7 @@
 //! | `LARDER_USER_TTL` | the same | `1m` | the lifetime of `user_cache` |
 //! | `LARDER_PUBLIC_TTL` | the same | `30m` | the lifetime of `public_cache` |
 //! | `LARDER_STATIC_TTL` | the same | `1h` | the lifetime of `static_cache` here; clients are told an hour still |
-//! | `LARDER_SHORT_TTL` | the same | `5m` | what the lifetime `short` of a [function](super::functions) means |
+//! | `LARDER_SHORT_TTL` | the same | `5m` | what the lifetime `short` means, of a layer or a [function](super::functions) |
 //! | `LARDER_MEDIUM_TTL` | the same | `30m` | what `medium` means |
 //! | `LARDER_LONG_TTL` | the same | `2h` | what `long` means |
 //! | `LARDER_VERY_LONG_TTL` | the same | `24h` | what `very_long` means |

@@ -7,8 +7,9 @@
 //!
 //! # What is promised
 //!
-//! - **One run.** Of all calls with an equal key at the same time, in one process, one runs. When it is dropped, one that
-//!   waits takes over; when it panics or fails, each that waits makes its own; after 5 s (`wait`) each does.
+//! - **One run.** Of all calls with an equal key at the same time one runs; with Redis, of those in all instances
+//!   (`one_fill`). When it is dropped, one that waits takes over; when it panics or fails, each that waits makes its own;
+//!   after 5 s (`wait`) each does.
 //! - **No lost invalidation.** A result that was made while one of its tags was forgotten is not kept, and nobody gets it
 //!   who called after the invalidation returned. That holds for the tags of the policy, of the arguments, and those that
 //!   only the value itself tells ([`hints`](crate::Values::hints)).
@@ -23,9 +24,10 @@
 //!
 //! - An `Err` is not shared: those who waited for it each make their own attempt, and so the failing function runs as often
 //!   as it is called.
-//! - Results are shared within the process. Other processes make their own.
+//! - With the embedded store, results are shared within the process: other processes make their own.
 //! - How much memory a value takes is told by the length of its serialised form, or by `weigh`. It is an estimate.
-//! - Only async functions: one that blocks belongs in [`spawn_blocking`](https://docs.rs/tokio), within the cached function.
+//! - Only async functions. One whose body blocks says `blocking`, and its body runs on a thread that may block; nothing
+//!   blocks until a result is there.
 //! - What is looked up with [`fill_many`](crate::Larder::fill_many) does not wait for others' look-ups.
 //!
 //! # A repository
@@ -33,7 +35,7 @@
 //! ```
 //! use std::collections::BTreeMap;
 //! use std::sync::Mutex;
-//! use larder::{HasLarder, Larder, cached, invalidates};
+//! use larder::{Action, HasLarder, Larder, cached, invalidates};
 //! use serde::{Deserialize, Serialize};
 //!
 //! #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -64,7 +66,17 @@
 //!         self.rows.lock().unwrap().insert(recruiter.id, recruiter);
 //!         Ok(())
 //!     }
+//!
+//!     #[invalidates(action = RecruiterLeft { id })] // or what happened, which says itself what it makes stale
+//!     async fn remove(&self, id: u64) -> Result<(), DbError> {
+//!         self.rows.lock().unwrap().remove(&id);
+//!         Ok(())
+//!     }
 //! }
+//!
+//! #[derive(Action)]
+//! #[action("recruiter.leave", forgets("recruiters", "recruiter:{id}"))]
+//! struct RecruiterLeft { id: u64 }
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), DbError> {
@@ -76,6 +88,8 @@
 //! repository.rows.lock().unwrap().clear();
 //! assert_eq!(repository.get(1).await?, None);
 //! assert_eq!(repository.list().await?, [ada], "from memory");
+//! repository.remove(1).await?;
+//! assert_eq!(repository.list().await?, []);
 //! # Ok(()) }
 //! ```
 //!

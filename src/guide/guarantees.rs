@@ -16,6 +16,7 @@
 //! | **The cache may fail, the request may not.** A server that hangs costs a few requests [the budget](#what-a-fault-costs), and then nothing; invalidations have more time, and are never dropped | the other tests there; `tests/redis.rs` |
 //! | **A failover brings nothing back.** What the primary that was lost knew is not believed of the one that takes over, nor of itself when it is the primary again | `crates/redis/tests/cluster.rs`, `crates/redis/tests/sentinel.rs` |
 //! | **A primary that was replaced is left.** Where Sentinels say who it is: within half a second of most of them naming another, and within 2 s when most of them are not to be reached | `a_primary_that_was_replaced_is_not_read_from` and `who_hears_a_minority_of_sentinels_reads_nothing` there |
+//! | **One fill for all.** Of all instances that miss an entry at the same time one runs the handler ([`OneFill`](crate::OneFill)). When it dies, the others go on after two seconds at most; when the server does, at once. Nothing else rests on it: two that run are one run too many | `tests/one_fill.rs` |
 //! | **No entry for another.** The whole key is kept with an entry and compared | `the_full_key_decides` of the conformance suite |
 //! | **A writer that dies.** What was [announced](crate::Larder::intend) before a change is forgotten in the end, even if nobody is left to say so | `crates/redis/tests/announced.rs` |
 //!

@@ -96,5 +96,5 @@
 //! | key | [`query`](crate::CacheLayer::query), [`ignore_query`](crate::CacheLayer::ignore_query), [`key_header`](crate::CacheLayer::key_header), [`key_part`](crate::CacheLayer::key_part), [`share_name`](crate::CacheLayer::share_name) |
 //! | which requests | [`hosts`](crate::CacheLayer::hosts), [`bypass_if`](crate::CacheLayer::bypass_if), [`ignore_cookies`](crate::CacheLayer::ignore_cookies), [`identity_header`](crate::CacheLayer::identity_header), [`share_anonymous`](crate::CacheLayer::share_anonymous) |
 //! | what the handler sees | [`unkeyed_headers`](crate::CacheLayer::unkeyed_headers), [`pass_header`](crate::CacheLayer::pass_header) |
-//! | limits | [`max_body`](crate::CacheLayer::max_body), [`wait`](crate::CacheLayer::wait), [`background_timeout`](crate::CacheLayer::background_timeout) |
+//! | limits | [`max_body`](crate::CacheLayer::max_body), [`wait`](crate::CacheLayer::wait), [`one_fill`](crate::CacheLayer::one_fill), [`background_timeout`](crate::CacheLayer::background_timeout) |
 //! | headers of answers | [`age_header`](crate::CacheLayer::age_header), [`cache_control_header`](crate::CacheLayer::cache_control_header), [`cache_status_header`](crate::CacheLayer::cache_status_header), [`etag`](crate::CacheLayer::etag), [`x_cache_header`](crate::CacheLayer::x_cache_header), [`x_cache_age_header`](crate::CacheLayer::x_cache_age_header) |

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use larder::{HasLarder, KeyPart, Larder, TimedOut, cached, invalidates};
+use larder::{
+    FakeClock, HasLarder, KeyPart, Larder, MemoryStore, NamedTtl, PresetTtls, TimedOut, cached, invalidates,
+};
 
 use crate::support::{cache, soon};
 
@@ -288,6 +290,31 @@ async fn none_and_err_are_kept_where_that_is_said() {
     clock.advance(Duration::from_secs(20));
     assert_eq!(negative(&larder, 0, &runs).await, Ok(None));
     assert_eq!(runs.next(), 6);
+}
+
+#[cached(skip(runs), cache_none = "short", cache_err = "very_long", ttl = "1s")]
+async fn negative_by_name(larder: &Larder, is_none: bool, runs: &Runs) -> Result<Option<usize>, usize> {
+    let run = runs.next();
+    if is_none { Ok(None) } else { Err(run) }
+}
+
+#[tokio::test]
+async fn none_and_err_are_kept_as_long_as_the_configuration_says() {
+    let clock = FakeClock::new();
+    let ttls = PresetTtls::new()
+        .with_named(NamedTtl::Short, Duration::from_secs(7))
+        .with_named(NamedTtl::VeryLong, Duration::from_secs(9));
+    let larder = Larder::builder(MemoryStore::with_capacity(1 << 20))
+        .clock(clock.clock())
+        .ttls(ttls)
+        .build();
+    let runs = Runs::default();
+    for (seconds, ran) in [(0, 2), (6, 2), (1, 3), (1, 3), (1, 4)] {
+        clock.advance(Duration::from_secs(seconds));
+        assert_eq!(negative_by_name(&larder, true, &runs).await, Ok(None));
+        negative_by_name(&larder, false, &runs).await.unwrap_err();
+        assert_eq!(runs.0.load(Ordering::SeqCst), ran);
+    }
 }
 
 #[cached(

@@ -325,6 +325,32 @@ async fn a_named_lifetime_is_as_long_as_the_configuration_says() {
     assert_eq!(Ttl::from("2h"), Ttl::Of(Duration::from_secs(7200)));
 }
 
+#[tokio::test]
+async fn a_layer_and_a_handler_take_lifetimes_by_name() {
+    use axum::{Router, body::Body, routing::get};
+    use tower::ServiceExt;
+    let clock = larder::FakeClock::new();
+    let larder = Larder::builder(MemoryStore::with_capacity(1 << 20))
+        .clock(clock.clock())
+        .ttls(PresetTtls::new().with_named(NamedTtl::Short, Duration::from_secs(7)))
+        .build();
+    let hinted = get(|| async { (CacheHints::new().ttl("short"), "1") });
+    let app: Router = Router::new()
+        .route(
+            "/layer",
+            get(|| async { "1" }).layer(larder.hot_cache("layer").ttl("short")),
+        )
+        .route("/hint", hinted.layer(larder.public_cache("hint").ttl("1d")));
+    for (seconds, expected) in [(0, "MISS"), (6, "HIT"), (1, "MISS")] {
+        clock.advance(Duration::from_secs(seconds));
+        for path in ["/layer", "/hint"] {
+            let request = http::Request::get(path).body(Body::empty()).unwrap();
+            let response = app.clone().oneshot(request).await.unwrap();
+            assert_eq!(response.headers()["x-cache"], expected, "{path}");
+        }
+    }
+}
+
 fn stale() -> FillPolicy {
     numbers().stale_while_revalidate("30s").stale_if_error("2m")
 }

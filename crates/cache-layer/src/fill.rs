@@ -7,7 +7,7 @@ use http::header::DATE;
 use http::{HeaderMap, Request, Response, StatusCode, response};
 use http_body::Body as _;
 use larder_etag::{HttpDate, Validators};
-use larder_store::{Capture, Key, Leader, Tag, Timestamp, UnfilledPlaceholder};
+use larder_store::{Capture, Key, Tag, Timestamp, TurnEnd, UnfilledPlaceholder};
 use tower_service::Service;
 
 use crate::admit::{self, Asked, Asker};
@@ -15,9 +15,10 @@ use crate::body::Body;
 use crate::built::Built;
 use crate::cache_status::CacheStatus;
 use crate::cached::Cached;
-use crate::engine::{Failure, Flight, FlightKey};
+use crate::engine::{Failure, Flight};
 use crate::headers;
 use crate::hide::hide;
+use crate::lead;
 use crate::locate::Search;
 use crate::metrics::rare;
 use crate::read::{length, read};
@@ -151,7 +152,7 @@ where
 pub(crate) async fn run_in_background<S, ReqB, ResB>(
     trip: Trip<S, ReqB>,
     fill: Fill,
-    leader: Leader<FlightKey, Flight>,
+    leader: lead::Lead,
 ) -> Result<(), ()>
 where
     S: Service<Request<ReqB>, Response = Response<ResB>>,
@@ -287,7 +288,7 @@ impl Making {
             return None;
         }
         if let Some(leader) = self.leader.take() {
-            leader.land(Flight::Failed(failure));
+            leader.land(Flight::Failed(failure), TurnEnd::Unshared);
         }
         let now = self.layer.engine.core().clock.now();
         let mut status = CacheStatus::forwarded(MissReason::Expired);
@@ -333,6 +334,7 @@ impl Making {
     /// The handler ended.
     fn finished(&self, result: &'static str) {
         let took = self.layer.engine.core().clock.now().since(self.began);
+        self.layer.policy.pace.took(took);
         rare::load(&self.layer.policy.name, self.mode.as_str(), result, took);
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response};
-use larder_store::{Capture, Key, Landing, Leader, Role, Timestamp, Validity, VaryNames};
+use larder_store::{Capture, Key, Landing, Role, Timestamp, TurnEnd, Validity, VaryNames};
 use tokio::time::{Instant, timeout, timeout_at};
 use tower_service::Service;
 
@@ -14,11 +14,12 @@ use crate::body::Body;
 use crate::built::Built;
 use crate::cache_status::CacheStatus;
 use crate::cached::{Cached, Held};
-use crate::engine::{Flight, FlightKey};
+use crate::engine::Flight;
 use crate::fill::{self, Fill};
 use crate::freshness::{Freshness, Worth, refresh_early, worth};
 use crate::identity::{Scope, Verdict};
 use crate::key;
+use crate::lead::{Lead, Taken};
 use crate::locate::{self, Found, Located};
 use crate::metrics::{Metrics, rare};
 use crate::status::{BypassReason, MissReason, Outcome};
@@ -302,11 +303,10 @@ where
         {
             return fill::run(self, fill, None).await.map(ControlFlow::Break);
         }
-        let waiter = match core
-            .flights
-            .join(self.flight_key(&fill.primary, varies.as_ref(), capture))
-        {
-            Role::Leader(leader) => return self.lead(fill, leader).await,
+        let flight = self.flight_key(&fill.primary, varies.as_ref(), capture);
+        let turn = (flight.0.clone(), capture, until);
+        let waiter = match core.flights.join(flight) {
+            Role::Leader(leader) => return self.lead(fill, Lead::new(leader), turn).await,
             Role::Waiter(waiter) => waiter,
         };
         let began = Instant::now();
@@ -340,14 +340,38 @@ where
             Err(_) => ("timeout", None),
         };
         rare::waited(&self.layer.policy.name, result, began.elapsed());
-        fill::run(self, fill, leader).await.map(ControlFlow::Break)
+        match leader {
+            Some(leader) => self.lead(fill, Lead::new(leader), turn).await,
+            None => fill::run(self, fill, None).await.map(ControlFlow::Break),
+        }
     }
 
     /// Fills, unless an earlier flight ended between the look-up and the joining: then its entry is there by now, and
     /// to run the handler would be one run too many.
-    async fn lead(self, fill: Fill, leader: Leader<FlightKey, Flight>) -> Round<S, ReqB, ResB, S::Error> {
+    ///
+    /// Before that it takes the turn among processes; where another has it, that one's entry is waited for.
+    async fn lead(
+        self,
+        fill: Fill,
+        leader: Lead,
+        (turn, capture, until): (Key, &Capture, Instant),
+    ) -> Round<S, ReqB, ResB, S::Error> {
         let layer = Arc::clone(&self.layer);
         let core = layer.engine.core();
+        let taken = if layer.policy.fills_once_everywhere() {
+            let cache = &layer.policy.name;
+            leader.take(core, cache, &turn, capture, until).await
+        } else {
+            Taken::Own(leader)
+        };
+        let (leader, waited) = match taken {
+            Taken::Own(leader) => (leader, false),
+            Taken::There(leader) => (leader, true),
+            Taken::Unshared(leader) => {
+                leader.release();
+                return fill::run(self, fill, None).await.map(ControlFlow::Break);
+            }
+        };
         let Located { found, .. } = locate::find(
             core,
             &layer.policy,
@@ -366,8 +390,17 @@ where
             self.luck,
         );
         if let Decision::Hit(entry) | Decision::HitAndRefresh(entry) = decision {
-            leader.land(Flight::Kept);
+            leader.land(Flight::Kept, TurnEnd::Made);
             return Ok(ControlFlow::Break(layer.answer_hit(&entry, self.asker(), now)));
+        }
+        if waited {
+            // What was made was overtaken by an invalidation, or is for another variant.
+            leader.land(Flight::Kept, TurnEnd::Left);
+            return Ok(ControlFlow::Continue(Trip {
+                reason: fill.reason,
+                before: fill.before,
+                ..self
+            }));
         }
         fill::run(self, fill, Some(leader)).await.map(ControlFlow::Break)
     }

@@ -5,6 +5,9 @@ use std::time::Duration;
 use http::{Extensions, Response};
 use larder_store::Tag;
 
+use crate::presets::PresetTtls;
+use crate::ttl::{NamedTtl, Ttl};
+
 /// What a handler tells the cache about the response it returns: a lifetime, tags, or that it must not be kept.
 ///
 /// The hints are a response extension, so any handler or middleware inside the layer can set them, on an error
@@ -26,6 +29,8 @@ use larder_store::Tag;
 #[must_use]
 pub struct CacheHints {
     pub(crate) ttl: Option<Duration>,
+    /// Which lifetimes that have a name were said too.
+    named: [bool; NamedTtl::ALL.len()],
     pub(crate) tags: Vec<Tag>,
     pub(crate) no_store: bool,
 }
@@ -36,9 +41,15 @@ impl CacheHints {
         Self::default()
     }
 
-    /// The lifetime of this response in the cache, whatever its status; zero keeps it out.
-    pub fn ttl(mut self, ttl: Duration) -> Self {
-        self.ttl = Some(ttl);
+    /// The lifetime of this response in the cache, whatever its status; zero keeps it out. A [`Duration`], a text such as
+    /// `"90s"`, or a name such as `"short"`: see [`Ttl`].
+    #[track_caller]
+    pub fn ttl(mut self, ttl: impl Into<Ttl>) -> Self {
+        (self.ttl, self.named) = (None, Default::default());
+        match ttl.into() {
+            Ttl::Of(length) => self.ttl = Some(length),
+            Ttl::Named(name) => self.named[name as usize] = true,
+        }
         self
     }
 
@@ -64,16 +75,32 @@ impl CacheHints {
         let old = extensions.remove::<Self>().unwrap_or_default();
         let mut tags = old.tags;
         tags.extend(self.tags);
-        let ttl = match (old.ttl, self.ttl) {
-            (Some(old), Some(new)) => Some(old.min(new)),
-            (old, new) => new.or(old),
-        };
+        let mut named = old.named;
+        named
+            .iter_mut()
+            .zip(self.named)
+            .for_each(|(old, new)| *old |= new);
         extensions.insert(Self {
-            ttl,
+            ttl: shorter(old.ttl, self.ttl),
+            named,
             tags,
             no_store: old.no_store || self.no_store,
         });
     }
+
+    /// The same with a length in the place of names: of several lifetimes the shortest.
+    pub(crate) fn settled(mut self, ttls: &PresetTtls) -> Self {
+        for (name, said) in NamedTtl::ALL.into_iter().zip(std::mem::take(&mut self.named)) {
+            if said {
+                self.ttl = shorter(self.ttl, Some(ttls.named(name)));
+            }
+        }
+        self
+    }
+}
+
+fn shorter(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
+    one.into_iter().chain(other).min()
 }
 
 #[cfg(feature = "axum")]
@@ -86,5 +113,32 @@ impl axum::response::IntoResponseParts for CacheHints {
     ) -> Result<axum::response::ResponseParts, Self::Error> {
         self.add(response.extensions_mut());
         Ok(response)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_lifetimes_the_shortest_holds_by_the_configuration() {
+        let ttls = PresetTtls::new().with_named(NamedTtl::Long, Duration::from_secs(2));
+        let seconds = |hints: CacheHints| hints.settled(&ttls).ttl.map(|ttl| ttl.as_secs());
+        let both = |one: CacheHints, other: CacheHints| {
+            let mut extensions = Extensions::new();
+            one.add(&mut extensions);
+            other.add(&mut extensions);
+            seconds(extensions.remove().unwrap_or_default())
+        };
+        assert_eq!(seconds(CacheHints::new()), None);
+        assert_eq!(seconds(CacheHints::new().ttl("long")), Some(2));
+        assert_eq!(seconds(CacheHints::new().ttl("1s").ttl("short")), Some(300));
+        assert_eq!(seconds(CacheHints::new().ttl("short").ttl("1s")), Some(1));
+        let ttl = |text: &str| CacheHints::new().ttl(text);
+        assert_eq!(both(ttl("short"), ttl("long")), Some(2));
+        assert_eq!(both(ttl("3s"), ttl("long")), Some(2));
+        assert_eq!(both(ttl("long"), ttl("1s")), Some(1));
+        assert_eq!(both(ttl("4s"), ttl("3s")), Some(3));
+        assert_eq!(both(CacheHints::new(), ttl("3s")), Some(3));
     }
 }

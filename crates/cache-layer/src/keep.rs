@@ -22,6 +22,7 @@ impl Making {
     /// How the response is to be kept, if it may be as far as its head tells.
     pub(crate) fn recipe(&self, parts: &mut response::Parts) -> Result<Recipe, UncacheableReason> {
         let hints = parts.extensions.remove::<CacheHints>().unwrap_or_default();
+        let hints = hints.settled(&self.layer.engine.core().ttls);
         let (policy, authorized) = (&self.layer.policy, self.asked.authorized);
         let capture = self.fill.capture.clone().ok_or(UncacheableReason::StoreError)?;
         let headers = &parts.headers;

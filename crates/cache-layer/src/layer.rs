@@ -12,9 +12,11 @@ use crate::built::Built;
 use crate::engine::Engine;
 use crate::identity::{Identify, PerIdentity, Scope, Shared};
 use crate::key;
+use crate::one_fill::OneFill;
 use crate::policy::{ClientCaching, Policy, RequestView, UnkeyedHeaders};
 use crate::query::QueryKey;
 use crate::service::Cache;
+use crate::ttl::Ttl;
 
 /// Caches the responses of the services that it is laid around.
 ///
@@ -59,6 +61,11 @@ impl<Sc: Scope> CacheLayer<Sc> {
         &self.settings.policy
     }
 
+    /// How long `ttl` is by the configuration.
+    fn length(&self, ttl: Ttl) -> Duration {
+        self.settings.engine.core().ttls.length(ttl)
+    }
+
     pub(crate) fn with(self, change: impl FnOnce(&mut Policy)) -> Self {
         self.change(|settings| change(&mut settings.policy))
     }
@@ -92,13 +99,19 @@ impl<Sc: Scope> CacheLayer<Sc> {
 
     /// How long a response with status 200 is fresh, if its handler does not say. The default is the preset's; a plain
     /// layer has none, and keeps only what names its own lifetime.
-    pub fn ttl(self, ttl: Duration) -> Self {
+    ///
+    /// A [`Duration`], a text such as `"90s"`, or a name such as `"long"`: see [`Ttl`].
+    #[track_caller]
+    pub fn ttl(self, ttl: impl Into<Ttl>) -> Self {
+        let ttl = self.length(ttl.into());
         self.with(|policy| policy.ttl = Some(ttl))
     }
 
     /// How long a response with another status is fresh, such as 10 s for a 404. By default none but 200 has a
     /// lifetime.
-    pub fn ttl_for(self, status: StatusCode, ttl: Duration) -> Self {
+    #[track_caller]
+    pub fn ttl_for(self, status: StatusCode, ttl: impl Into<Ttl>) -> Self {
+        let ttl = self.length(ttl.into());
         self.with(|policy| {
             policy.status_ttl.retain(|(other, _)| *other != status);
             policy.status_ttl.push((status, ttl));
@@ -124,13 +137,17 @@ impl<Sc: Scope> CacheLayer<Sc> {
     ///
     /// The fill takes over the request that was answered, with its extensions, as a GET: what the handler reads from
     /// extensions is there, task-locals are not.
-    pub fn stale_while_revalidate(self, window: Duration) -> Self {
+    #[track_caller]
+    pub fn stale_while_revalidate(self, window: impl Into<Ttl>) -> Self {
+        let window = self.length(window.into());
         self.with(|policy| policy.stale_while_revalidate = window)
     }
 
     /// For how long after its lifetime a response stands in for a handler that answers 5xx or fails (RFC 5861 §4). The
     /// default is zero.
-    pub fn stale_if_error(self, window: Duration) -> Self {
+    #[track_caller]
+    pub fn stale_if_error(self, window: impl Into<Ttl>) -> Self {
+        let window = self.length(window.into());
         self.with(|policy| policy.stale_if_error = window)
     }
 
@@ -276,6 +293,11 @@ impl<Sc: Scope> CacheLayer<Sc> {
     /// How long a request waits for another's handler before its own runs. The default is 5 s.
     pub fn wait(self, limit: Duration) -> Self {
         self.with(|policy| policy.wait = limit)
+    }
+
+    /// Among whom there is one fill for a key at a time: see [`OneFill`]. The default is [`OneFill::Automatic`].
+    pub fn one_fill(self, among: OneFill) -> Self {
+        self.with(|policy| policy.one_fill = among)
     }
 
     /// How long a background fill may take before it is stopped. The default is 30 s.

@@ -177,16 +177,10 @@ fn ready<T>(answer: Answer<T>) -> Option<T> {
 /// A response or nothing; or the mark that there are several, each under a key of its own.
 #[inline]
 fn split(lookup: Result<Lookup, StoreError>, reading: Reading) -> Result<Found, SharedEntry> {
-    let (entry, soft, tier) = match lookup {
-        Ok(Lookup::Stale(_)) if reading == Reading::Strict => return Ok(Found::Nothing(MissReason::Tag)),
-        Ok(Lookup::Found(entry)) => (entry, false, Tier::Memory),
-        Ok(Lookup::Fetched(entry)) => (entry, false, Tier::Remote),
-        Ok(Lookup::Stale(entry)) => (entry, true, Tier::Memory),
-        Ok(nothing) => return Ok(Found::Nothing(why(&nothing))),
-        Err(error) if error.kind() == StoreErrorKind::Unavailable => {
-            return Ok(Found::Nothing(MissReason::Breaker));
-        }
-        Err(_) => return Ok(Found::Nothing(MissReason::TierError)),
+    let (entry, soft, tier) = match entry_of(lookup) {
+        Ok((_, true, _)) if reading == Reading::Strict => return Ok(Found::Nothing(MissReason::Tag)),
+        Ok(entry) => entry,
+        Err(reason) => return Ok(Found::Nothing(reason)),
     };
     if matches!(entry.content, Content::Variants(_)) {
         return Err(entry);
@@ -200,7 +194,20 @@ fn split(lookup: Result<Lookup, StoreError>, reading: Reading) -> Result<Found, 
 }
 
 /// Why nothing of use was found.
-pub(crate) const fn why(nothing: &Lookup) -> MissReason {
+/// The entry that was found, whether it is stale whatever its age, and where it was.
+#[inline]
+pub(crate) fn entry_of(lookup: Result<Lookup, StoreError>) -> Result<(SharedEntry, bool, Tier), MissReason> {
+    match lookup {
+        Ok(Lookup::Found(entry)) => Ok((entry, false, Tier::Memory)),
+        Ok(Lookup::Fetched(entry)) => Ok((entry, false, Tier::Remote)),
+        Ok(Lookup::Stale(entry)) => Ok((entry, true, Tier::Memory)),
+        Ok(nothing) => Err(why(&nothing)),
+        Err(error) if error.kind() == StoreErrorKind::Unavailable => Err(MissReason::Breaker),
+        Err(_) => Err(MissReason::TierError),
+    }
+}
+
+const fn why(nothing: &Lookup) -> MissReason {
     match nothing {
         Lookup::Forgotten => MissReason::Tag,
         Lookup::Useless(Useless::Epoch) => MissReason::Epoch,

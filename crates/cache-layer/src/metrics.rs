@@ -159,9 +159,18 @@ pub(crate) mod rare {
     }
 
     pub(crate) fn waited(cache: &str, result: &'static str, took: Duration) {
+        coalesced(cache, "local", result, took);
+    }
+
+    /// The same for another process.
+    pub(crate) fn waited_elsewhere(cache: &str, result: &'static str, took: Duration) {
+        coalesced(cache, "cluster", result, took);
+    }
+
+    fn coalesced(cache: &str, scope: &'static str, result: &'static str, took: Duration) {
         let labels = [
             ("cache", cache.to_owned()),
-            ("scope", "local".into()),
+            ("scope", scope.into()),
             ("result", result.into()),
         ];
         histogram!("larder_cache_coalesced_wait_seconds", &labels).record(took.as_secs_f64());

@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::{Extensions, HeaderMap, HeaderName, Method, StatusCode, Uri};
 use larder_store::TagTemplate;
 
+use crate::one_fill::{OneFill, Pace};
 use crate::query::QueryKey;
 use crate::rules::Rules;
 
@@ -94,6 +95,8 @@ pub(crate) struct Policy {
     pub(crate) routes: Vec<String>,
     pub(crate) max_body: u64,
     pub(crate) wait: Duration,
+    pub(crate) one_fill: OneFill,
+    pub(crate) pace: Pace,
     pub(crate) background_timeout: Duration,
     pub(crate) answer: AnswerHeaders,
     pub(crate) rules: Rules,
@@ -143,6 +146,8 @@ impl Policy {
             routes: Vec::new(),
             max_body: 1 << 20,
             wait: Duration::from_secs(5),
+            one_fill: OneFill::default(),
+            pace: Pace::default(),
             background_timeout: Duration::from_secs(30),
             answer: AnswerHeaders {
                 age: true,
@@ -174,6 +179,11 @@ impl Policy {
     #[inline]
     pub(crate) fn luck(&self) -> f64 {
         self.early_refresh.map_or(1.0, |_| 1.0 - fastrand::f64())
+    }
+
+    /// Whether one of all processes fills.
+    pub(crate) fn fills_once_everywhere(&self) -> bool {
+        self.one_fill.is_everywhere(&self.pace)
     }
 
     /// The layer's own lifetime for a status: `ttl` holds for 200 alone.

@@ -8,19 +8,20 @@ use std::task::{Context, Waker};
 use bytes::Bytes;
 use http::{HeaderName, response};
 use larder_store::{
-    Capture, Content, Entry, Kept, Key, Leader, Lifetime, SearchVariance, StoredResponse, Tag, VaryNames,
+    Capture, Content, Entry, Kept, Key, Lifetime, SearchVariance, StoredResponse, Tag, VaryNames,
 };
 use tokio::time::timeout;
 
 use crate::built::Built;
 use crate::cached::{Cached, Tier};
-use crate::engine::{Core, Flight, FlightKey, Made};
+use crate::engine::{Core, Flight, Made};
 use crate::freshness::{Freshness, freshness};
+use crate::lead::{self, end_of};
 use crate::metrics::rare;
 use crate::{headers, key, locate};
 
 /// The guard of those who wait, if there is a flight.
-pub(crate) type Lead = Option<Leader<FlightKey, Flight>>;
+pub(crate) type Lead = Option<lead::Lead>;
 
 /// How a response is to be kept, once its body is complete.
 pub(crate) struct Recipe {
@@ -89,7 +90,7 @@ impl Recipe {
                     key: self.key,
                     names: self.names,
                 };
-                leader.land(Flight::Made(made));
+                leader.land(Flight::Made(made), end_of(kept));
             }
         }
         (entry, kept)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::{Method, Request, Response};
-use larder_store::{Key, Role, VaryNames};
+use larder_store::{Key, Role, TurnEnd, VaryNames};
 use tokio::time::timeout;
 use tower_service::Service;
 use tracing::Instrument;
@@ -13,6 +13,7 @@ use crate::cached::Cached;
 use crate::engine::Flight;
 use crate::fill::{self, Fill};
 use crate::hide::hide_conditions;
+use crate::lead::Lead;
 use crate::locate::{self, Found, Reading};
 use crate::metrics::rare;
 use crate::status::MissReason;
@@ -48,12 +49,12 @@ where
             rare::refresh(&layer.policy.name, trigger, "refused");
             return;
         };
-        let Role::Leader(leader) = core
-            .flights
-            .join(self.flight_key(&primary, varies.as_ref(), &capture))
-        else {
+        let flight = self.flight_key(&primary, varies.as_ref(), &capture);
+        let turn = flight.0.clone();
+        let Role::Leader(leader) = core.flights.join(flight) else {
             return;
         };
+        let leader = Lead::new(leader);
         *self.request.method_mut() = Method::GET;
         self.asked = Asked {
             authorized: self.asked.authorized,
@@ -80,9 +81,16 @@ where
             // As in `lead`: an earlier fill may have replaced it already.
             if matches!(&located.found, Found::Entry { entry, soft: false } if entry.entry().lifetime != lifetime)
             {
-                leader.land(Flight::Kept);
+                leader.land(Flight::Kept, TurnEnd::Made);
                 return;
             }
+            let leader = match &fill.capture {
+                Some(capture) if self.layer.policy.fills_once_everywhere() => {
+                    leader.take_at_once(core, &turn, capture).await
+                }
+                _ => Some(leader),
+            };
+            let Some(leader) = leader else { return };
             let result = match timeout(limit, fill::run_in_background(self, fill, leader)).await {
                 Ok(Ok(())) => "ok",
                 Ok(Err(())) => "error",

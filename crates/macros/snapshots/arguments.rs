@@ -9,7 +9,7 @@ async fn page<T: Row>(pool: &Pool, number: u32, size: usize) -> Result<Vec<T>, D
             ::core::result::Result::Ok(_) => ::larder::CacheHints::new(),
             ::core::result::Result::Err(_) => {
                 ::larder::CacheHints::new()
-                    .ttl(::core::time::Duration::from_millis(5000u64))
+                    .ttl(::larder::Ttl::Of(::core::time::Duration::from_millis(5000u64)))
             }
         },
     );

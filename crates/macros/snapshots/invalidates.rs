@@ -18,7 +18,7 @@ async fn save(larder: &Larder, recruiter: Recruiter) -> Result<(), DbError> {
     }
         .await;
     if ::core::result::Result::is_ok(&__returned) {
-        ::larder::__private::forget(__larder, __tags).await;
+        ::larder::__private::forget(__larder.as_ref(), __tags).await;
     }
     __returned
 }

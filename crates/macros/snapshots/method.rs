@@ -15,7 +15,9 @@ async fn by_name(&self, name: &str) -> Result<Option<Recruiter>, DbError> {
             ::core::option::Option::Some(_) => ::larder::CacheHints::new(),
             ::core::option::Option::None => {
                 ::larder::CacheHints::new()
-                    .ttl(::core::time::Duration::from_millis(30000u64))
+                    .ttl(
+                        ::larder::Ttl::Of(::core::time::Duration::from_millis(30000u64)),
+                    )
             }
         },
     );

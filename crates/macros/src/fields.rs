@@ -4,7 +4,7 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Attribute, Data, DeriveInput, Field, Fields, Ident, LitStr};
 
-use crate::tag_template::Template;
+use crate::template::Template;
 
 /// The named fields of the struct that a derive is on.
 pub(crate) struct NamedFields<'a>(Vec<&'a Field>);

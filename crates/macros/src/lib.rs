@@ -10,7 +10,6 @@ mod signature;
 #[cfg(test)]
 mod snapshots;
 mod tag;
-mod tag_template;
 mod template;
 
 use proc_macro::TokenStream;
@@ -66,12 +65,14 @@ use proc_macro::TokenStream;
 /// | `stale_while_revalidate` | as `ttl` | none | how long after that it is served while it is made anew in the background |
 /// | `stale_if_error` | as `ttl` | none | how long after the lifetime it stands in for an `Err` |
 /// | `early_refresh` | above 0 | none | how eagerly it is made anew in the background before its end (XFetch) |
-/// | `cache_none` | a length | not kept | how long a `None` is kept |
-/// | `cache_err` | a length | not kept | how long an `Err` is kept, which must then be as an `Ok` |
+/// | `cache_none` | as `ttl` | not kept | how long a `None` is kept |
+/// | `cache_err` | as `ttl` | not kept | how long an `Err` is kept, which must then be as an `Ok` |
 /// | `soft_timeout` | a length | none | how long a call waits when it has a stale result to fall back on |
 /// | `timeout` | a length | none | how long the function may take; then it is an error made of `larder::TimedOut` |
 /// | `wait` | a length | `"5s"` | how long a call waits for another's result before it makes its own |
+/// | `one_fill` | `"in_process"`, `"everywhere"`, `"automatic"` | `"automatic"` | among whom there is one run for a key at a time, where the store is one of several processes: `larder::OneFill` |
 /// | `background_timeout` | a length | `"30s"` | how long it may take in the background |
+/// | `blocking` | nothing | off | the body blocks, and has no `.await`: it runs on a thread that may block |
 /// | `codec` | `"json"`, `"postcard"`, `"in_process"` | `"json"` | what a result is for a store outside the process |
 /// | `weigh` | a path of `fn(&T) -> usize` | | with `codec = "in_process"`: about how many bytes a result takes |
 /// | `version` | a number | 0 | to be changed when results of before must not be used any more though their type is the same |
@@ -79,6 +80,31 @@ use proc_macro::TokenStream;
 ///
 /// With one of `stale_while_revalidate`, `early_refresh` and `soft_timeout` the function may run in the background: then
 /// `Self` and what is behind references among its arguments are cloned when that begins, and must be `Send + 'static`.
+///
+/// # A body that blocks
+///
+/// A body that reads files, asks a database without async or computes for long holds up its thread, and with it all that
+/// runs there. With `blocking` it is written as a sync body, and runs in `tokio::task::spawn_blocking`; callers await the
+/// function as any other, so that nothing can wait for itself. Its arguments are cloned as for the background. Once begun
+/// it cannot be stopped: when its caller leaves, or its `timeout` is over, it goes on; in the first case its result is kept,
+/// if it comes within `background_timeout`.
+///
+/// ```
+/// use larder::{Larder, cached};
+///
+/// #[cached(key = "{path}", ttl = "long", blocking)]
+/// async fn size(larder: &Larder, path: &str) -> Result<u64, std::io::Error> {
+///     Ok(std::fs::metadata(path)?.len())
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), std::io::Error> {
+/// assert!(size(&Larder::in_memory(1 << 20), "Cargo.toml").await? > 0);
+/// # Ok(()) }
+/// ```
+///
+/// From code that is not async, on a thread of its own: `Handle::block_on(size(..))`, which tokio refuses with a panic
+/// where the thread belongs to a runtime.
 ///
 /// # What it does not do
 ///
@@ -94,10 +120,13 @@ pub fn cached(options: TokenStream, function: TokenStream) -> TokenStream {
 
 /// Forgets what is kept under the names given here, after the function succeeded: it returned, and not `Err`.
 ///
-/// The names are templates of `{arg}`, `{arg.field}` and `{self.field}`. They are made before the function begins, so it
-/// may consume its arguments. Which cache: as [`macro@cached`] says.
+/// The names are templates of `{arg}`, `{arg.field}` and `{self.field}`. `action = RecruiterChanged { id }` says what
+/// happens instead, and forgets what that [`Action`](macro@Action) makes stale; there may be several. Both are made before
+/// the function begins, so it may consume its arguments: one that is a field of an action, or whose field is, is cloned.
+/// Which cache: as [`macro@cached`] says.
 ///
 /// A function that succeeded and whose invalidation failed has done its work: the error is logged, and not the function's.
+/// So is that of an action with a value that is empty, or would make a path mean another.
 /// Where that is not enough, call `Larder::invalidate_tags` at the end of the function yourself.
 ///
 /// ```
@@ -111,6 +140,23 @@ pub fn cached(options: TokenStream, function: TokenStream) -> TokenStream {
 ///     Ok(drop(recruiter)) // to the database
 /// }
 /// # let _ = save(&Larder::in_memory(1 << 20), Recruiter { id: 7 });
+/// ```
+///
+/// ```
+/// use larder::{Action, Larder, invalidates};
+/// # #[derive(Debug)]
+/// # struct DbError;
+///
+/// #[derive(Action)]
+/// #[action("recruiter.change", forgets("recruiters", "recruiter:{id}"))]
+/// struct RecruiterChanged { id: u64 }
+///
+/// #[invalidates(action = RecruiterChanged { id })]
+/// async fn rename(larder: &Larder, id: u64, name: String) -> Result<(), DbError> {
+///     # let _ = id;
+///     Ok(drop(name)) // to the database
+/// }
+/// # let _ = rename(&Larder::in_memory(1 << 20), 7, String::new());
 /// ```
 #[proc_macro_attribute]
 pub fn invalidates(options: TokenStream, function: TokenStream) -> TokenStream {

@@ -176,15 +176,15 @@ fn generic(ty: &Type, name: &str) -> Option<Type> {
     })
 }
 
-/// Refuses functions that are not async.
-pub(crate) fn must_be_async(function: &ItemFn, attribute: &str) -> Result<()> {
+/// Refuses functions that are not async, with what to do.
+pub(crate) fn must_be_async(function: &ItemFn, attribute: &str, advice: &str) -> Result<()> {
     if function.sig.asyncness.is_some() {
         return Ok(());
     }
     let span: Span = function.sig.fn_token.span();
     let message = format!(
-        "`#[{attribute}]` needs an `async fn`: a function that blocks would hold up its thread while it waits for \
-         another's result. Make it async, and do what blocks in `tokio::task::spawn_blocking`"
+        "`#[{attribute}]` needs an `async fn`: a function that blocks would hold up its thread while it waits for the cache. \
+         {advice}"
     );
     Err(syn::Error::new(span, message))
 }

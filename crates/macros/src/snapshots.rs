@@ -76,6 +76,42 @@ fn a_function_that_invalidates() {
 }
 
 #[test]
+fn a_function_in_which_an_action_happens() {
+    let method = quote! {
+        async fn rename(&self, recruiter: Recruiter, by: &str) -> Result<(), DbError> {
+            self.update(recruiter, by).await
+        }
+    };
+    let options = quote!(
+        "recruiters",
+        action = RecruiterRenamed {
+            by,
+            id: recruiter.id,
+            now: clock.now()
+        },
+        action = Seen
+    );
+    check("action", crate::invalidates::attribute(options, method));
+}
+
+#[test]
+fn a_body_that_blocks() {
+    let options = quote!(
+        key = "{path}",
+        skip(self),
+        blocking,
+        timeout = "2s",
+        cache_none = "short"
+    );
+    let method = quote! {
+        async fn read(&self, path: &Path) -> Result<Option<String>, io::Error> {
+            self.root.read(path)
+        }
+    };
+    check("blocking", crate::cached::attribute(options, method));
+}
+
+#[test]
 fn a_type_that_is_a_part_of_keys() {
     let item = quote! {
         enum Order<T> {

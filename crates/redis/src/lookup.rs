@@ -21,7 +21,7 @@ pub(crate) struct Shelves {
     hints: Cache<u64, Arc<[RecordId]>>,
     clock: Clock,
     /// No entry on the server has more bytes.
-    largest: usize,
+    pub(crate) largest: usize,
 }
 
 /// How many keys have a hint: some 4 MiB.
@@ -37,16 +37,16 @@ impl Shelves {
         }
     }
 
-    fn find(&self, key: &[u8]) -> Option<SharedEntry> {
+    pub(crate) fn find(&self, key: &[u8]) -> Option<SharedEntry> {
         self.memory.as_ref()?.find(key)
     }
 
     /// Whether it is past its lifetime, so that another process may have made a younger one.
-    fn is_old(&self, entry: &Entry) -> bool {
+    pub(crate) fn is_old(&self, entry: &Entry) -> bool {
         entry.lifetime.age_ms(self.clock.now()) >= entry.lifetime.fresh_ms
     }
 
-    fn hint(&self, key: &[u8]) -> Option<Arc<[RecordId]>> {
+    pub(crate) fn hint(&self, key: &[u8]) -> Option<Arc<[RecordId]>> {
         self.hints.get(&xxh3_64(key))
     }
 
@@ -169,7 +169,7 @@ async fn fetch(
 }
 
 /// What is of more use: of what was found in memory, old or stale, and on the server.
-fn better(local: Lookup, remote: Lookup) -> Lookup {
+pub(crate) fn better(local: Lookup, remote: Lookup) -> Lookup {
     let received = |entry: &SharedEntry| entry.lifetime.received;
     match (local, remote) {
         (Lookup::Found(local), Lookup::Fetched(remote)) if received(&remote) <= received(&local) => {
@@ -184,7 +184,7 @@ fn better(local: Lookup, remote: Lookup) -> Lookup {
     }
 }
 
-fn found(verdict: Verdict, entry: SharedEntry, valid: fn(SharedEntry) -> Lookup) -> Lookup {
+pub(crate) fn found(verdict: Verdict, entry: SharedEntry, valid: fn(SharedEntry) -> Lookup) -> Lookup {
     match verdict {
         Verdict::Valid => valid(entry),
         Verdict::Soft => Lookup::Stale(entry),

@@ -22,6 +22,8 @@ pub(crate) enum Operation {
     Put,
     Forget,
     Announce,
+    /// Whether another instance fills already, and that this one does or no longer does.
+    Turn,
 }
 
 impl Operation {
@@ -34,6 +36,7 @@ impl Operation {
             Self::Put => "put",
             Self::Forget => "forget",
             Self::Announce => "announce",
+            Self::Turn => "turn",
         }
     }
 }

@@ -1,11 +1,14 @@
 //! What ties an entry to the records on the server.
 
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
 use bytes::Bytes;
 use larder_store::{Entry, Frame, FrameError, SharedEntry, Useless};
 
 use crate::board::{Board, Noted, Proof};
 use crate::link::Link;
 use crate::protocol::{RecordId, Stamp};
+use crate::turns::Held;
 
 /// The stamp of an entry and the records of its tags, as the entry carries them.
 #[derive(Debug)]
@@ -23,6 +26,20 @@ pub(crate) struct Seen {
     pub(crate) records: Box<[RecordId]>,
     /// What had been told before it was taken.
     pub(crate) noted: Option<Noted>,
+    /// The turn that this process has for the fill.
+    pub(crate) turn: Mutex<Weak<Held>>,
+}
+
+impl Seen {
+    /// The turn for what is kept after this: the others are told when it has reached the server.
+    pub(crate) fn turn(&self) -> Option<Arc<Held>> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
+    }
+
+    /// The fill has this turn.
+    pub(crate) fn has(&self, turn: Weak<Held>) {
+        *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = turn;
+    }
 }
 
 impl Seal {

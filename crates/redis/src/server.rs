@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use larder_store::{StoreError, StoreErrorKind, Strength, Survey, Wanted};
+use larder_store::{Answer, StoreError, StoreErrorKind, Strength, Survey, Wanted};
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, Cmd, Script, Value};
+use redis::{AsyncConnectionConfig, Client, Cmd, RedisResult, Script, Value};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::failure::{failed, is_full};
@@ -185,35 +185,92 @@ impl Server {
         key: &[u8],
         ids: &[RecordId],
     ) -> Result<(Option<Bytes>, Records), StoreError> {
-        let mut get = redis::cmd("GET");
-        let name = names.entry(key);
-        get.arg(&name);
-        let (bytes, values) = match &self.entries {
-            Entries::Beside => {
-                let mut pipe = redis::pipe();
-                pipe.add_command(get).add_command(reading(names, ids));
-                let answers: (Value, Value) =
-                    pipe.query_async(&mut self.wire.clone()).await.map_err(failed)?;
-                answers
-            }
+        let (mut bytes, records) = self.entries(names, &[key], ids).await?;
+        Ok((bytes.pop().flatten(), records))
+    }
+
+    /// The bytes of many entries, and after them the root and the records that they are thought to need.
+    pub(crate) async fn entries(
+        &self,
+        names: &Names,
+        keys: &[&[u8]],
+        ids: &[RecordId],
+    ) -> Result<(Vec<Option<Bytes>>, Records), StoreError> {
+        let (first, rest) = ids.split_at(ids.len().min(CHUNK));
+        let mut reads = vec![reading(names, first)];
+        for ids in rest.chunks(CHUNK) {
+            let mut read = redis::cmd("MGET");
+            read.arg(ids.iter().map(|id| names.record(*id)).collect::<Vec<_>>());
+            reads.push(read);
+        }
+        let gets = keys.iter().map(|key| names.entry(key)).collect();
+        let (bytes, answers) = match &self.entries {
+            Entries::Beside => self.in_one_trip(gets, reads).await?,
             _ => {
-                let reading = reading(names, ids);
-                let (bytes, values) = tokio::join!(self.ask_for_entry(&name, &get), self.ask(&reading));
-                // Another node's affair, and no reason to leave this server alone.
-                let bytes = bytes.unwrap_or_else(|error| {
-                    tracing::debug!(%error, "an entry cannot be had");
-                    metrics::failed(&error);
-                    Value::Nil
-                });
-                (bytes, values?)
+                let records = async {
+                    let mut answers = Vec::with_capacity(reads.len());
+                    for read in &reads {
+                        answers.push(self.ask(read).await?);
+                    }
+                    Ok::<_, StoreError>(answers)
+                };
+                let (bytes, answers) = tokio::join!(self.from_nodes(gets), records);
+                (bytes, answers?)
             }
         };
-        let bytes = match bytes {
-            Value::BulkString(bytes) => Some(Bytes::from(bytes)),
-            Value::Nil => None,
-            _ => return Err(nonsense()),
+        let mut values = Vec::with_capacity(ids.len() + 1);
+        for answer in answers {
+            values.extend(strings(answer)?);
+        }
+        if bytes.len() != keys.len() || values.len() != ids.len() + 1 {
+            return Err(nonsense());
+        }
+        Ok((bytes, Records(values)))
+    }
+
+    /// Entries and records that are on one server.
+    async fn in_one_trip(
+        &self,
+        gets: Vec<String>,
+        reads: Vec<Cmd>,
+    ) -> Result<(Vec<Option<Bytes>>, Vec<Value>), StoreError> {
+        let count = gets.len();
+        let mut pipe = redis::pipe();
+        for name in gets {
+            pipe.cmd("GET").arg(name);
+        }
+        for read in reads {
+            pipe.add_command(read);
+        }
+        pipe.ignore_errors();
+        let answers: Vec<RedisResult<Value>> =
+            pipe.query_async(&mut self.wire.clone()).await.map_err(failed)?;
+        let mut answers = answers.into_iter();
+        let bytes = answers.by_ref().take(count).map(string);
+        let bytes = bytes.collect::<Result<_, _>>()?;
+        let records = answers.map(|answer| answer.map_err(failed));
+        Ok((bytes, records.collect::<Result<_, _>>()?))
+    }
+
+    /// Entries that are each on a node of its own, all asked for at once. What cannot be had is another node's affair, and no
+    /// reason to leave the one with the records alone.
+    async fn from_nodes(&self, gets: Vec<String>) -> Vec<Option<Bytes>> {
+        let ask = |name: String| {
+            let server = self.clone();
+            Answer::Later(Box::pin(async move {
+                let mut get = redis::cmd("GET");
+                match server.ask_for_entry(&name, get.arg(&name)).await {
+                    Ok(Value::BulkString(bytes)) => Some(Bytes::from(bytes)),
+                    Ok(_) => None,
+                    Err(error) => {
+                        tracing::debug!(%error, "an entry cannot be had");
+                        metrics::failed(&error);
+                        None
+                    }
+                }
+            }))
         };
-        Ok((bytes, records(values, ids.len())?))
+        Answer::all(gets.into_iter().map(ask).collect()).wait().await
     }
 
     /// What the records say of an entry.
@@ -221,6 +278,12 @@ impl Server {
         let root = records.0.first().and_then(|root| root.as_deref());
         let tags = records.0.iter().skip(1).map(Option::as_deref);
         judge(stamp, &self.life, root, tags)
+    }
+
+    /// What those of the records say that were asked for at these places.
+    pub(crate) fn judge_some(&self, stamp: Stamp, records: &Records, places: &[usize]) -> Verdict {
+        let at = |place: usize| records.0.get(place).and_then(|record| record.as_deref());
+        judge(stamp, &self.life, at(0), places.iter().map(|place| at(place + 1)))
     }
 
     /// Takes the stamp of a fill, and makes the records that are missing.
@@ -374,7 +437,7 @@ impl Server {
             #[cfg(feature = "cluster")]
             Entries::Spread(connection, limit) => {
                 let mut connection = connection.clone();
-                let answer: Result<redis::RedisResult<Value>, _> =
+                let answer: Result<RedisResult<Value>, _> =
                     tokio::time::timeout(*limit, command.query_async(&mut connection)).await;
                 let lost = |why: String| StoreError::new(StoreErrorKind::Unavailable, why);
                 answer
@@ -403,9 +466,57 @@ impl Server {
         }
     }
 
+    /// Takes the turn to make what is called `id`; else answers for how long another has it.
+    pub(crate) async fn take_turn(
+        &self,
+        names: &Names,
+        id: u128,
+        token: [u8; 16],
+        lasts: Duration,
+    ) -> Result<Option<Duration>, StoreError> {
+        let mut call = self.scripts.take_turn.prepare_invoke();
+        call.key(names.turn(id)).arg(&token[..]).arg(millis(lasts));
+        let left: i64 = call.invoke_async(&mut self.wire.clone()).await.map_err(failed)?;
+        Ok(u64::try_from(left).ok().map(Duration::from_millis))
+    }
+
+    /// Has the turn last for so long from now, if it is still that of `token`.
+    pub(crate) async fn renew_turn(
+        &self,
+        names: &Names,
+        id: u128,
+        token: [u8; 16],
+        lasts: Duration,
+    ) -> Result<(), StoreError> {
+        let mut call = self.scripts.renew_turn.prepare_invoke();
+        call.key(names.turn(id)).arg(&token[..]).arg(millis(lasts));
+        call.invoke_async(&mut self.wire.clone()).await.map_err(failed)
+    }
+
+    /// Ends the turn, if it is still that of `token`, and tells those who wait.
+    pub(crate) async fn end_turn(
+        &self,
+        names: &Names,
+        id: u128,
+        token: [u8; 16],
+        message: [u8; 17],
+    ) -> Result<(), StoreError> {
+        let mut call = self.scripts.end_turn.prepare_invoke();
+        call.key(names.turn(id)).arg(&token[..]);
+        call.arg(names.turns()).arg(&message[..]);
+        call.invoke_async(&mut self.wire.clone()).await.map_err(failed)
+    }
+
     /// Has the server learn the scripts, so that their first calls need no detour.
     pub(crate) async fn teach(&self) -> Result<(), StoreError> {
-        for script in [&self.scripts.capture, &self.scripts.forget] {
+        let Scripts {
+            capture,
+            forget,
+            take_turn,
+            renew_turn,
+            end_turn,
+        } = &self.scripts;
+        for script in [capture, forget, take_turn, renew_turn, end_turn] {
             self.load(script).await?;
         }
         Ok(())
@@ -432,6 +543,17 @@ fn records(answer: Value, ids: usize) -> Result<Records, StoreError> {
         Ok(Records(values))
     } else {
         Err(nonsense())
+    }
+}
+
+/// A string, which may be missing. What is none is one that nobody can read: the server is well.
+fn string(answer: RedisResult<Value>) -> Result<Option<Bytes>, StoreError> {
+    match answer {
+        Ok(Value::BulkString(bytes)) => Ok(Some(Bytes::from(bytes))),
+        Ok(Value::Nil) => Ok(None),
+        Ok(_) => Err(nonsense()),
+        Err(error) if error.code() == Some("WRONGTYPE") => Ok(Some(Bytes::new())),
+        Err(error) => Err(failed(error)),
     }
 }
 

@@ -1,21 +1,23 @@
 //! The store.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use larder_store::{
     Announcement, Answer, Capture, Entry, Finding, Forgotten, Frame, FrameError, Kept, Key, Lookup, Put,
-    SharedEntry, Size, Store, StoreError, StoreErrorKind, Strength, Survey, Tag, Validity, Wanted,
+    SharedEntry, Size, Store, StoreError, StoreErrorKind, Strength, Survey, Tag, Turn, Validity, Wanted,
 };
 use tokio::runtime::Handle;
 use tokio::time::timeout;
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::builder::{Builder, ConnectError};
 use crate::doctor;
 use crate::feed::{Coherence, Feed};
 use crate::link::Link;
 use crate::lookup::{self, Shelves};
+use crate::lookup_many::lookup_many;
 use crate::metrics::{self, Operation};
 use crate::pack::Packing;
 use crate::pending::Invalidation;
@@ -23,6 +25,7 @@ use crate::place::Place;
 use crate::protocol::{IntentId, RecordId, Verdict};
 use crate::seal::{Seal, Seen};
 use crate::server::{Scope, random};
+use crate::turns::{TurnId, Turns};
 use crate::writes::{Write, Writes};
 
 /// Keeps entries on a Redis (6 or later) or Valkey server, shared by all instances of a service, and their bodies in this
@@ -56,6 +59,7 @@ struct Inner {
     packing: Packing,
     coherence: Coherence,
     feed: Arc<Feed>,
+    turns: Arc<Turns>,
 }
 
 impl Builder {
@@ -64,8 +68,10 @@ impl Builder {
     /// # Errors
     /// When the URL cannot be read, or asks for what this build does not have.
     pub fn open(self) -> Result<RedisStore, ConnectError> {
+        let link = Arc::new(self.link()?);
         Ok(RedisStore(Arc::new(Inner {
-            link: Arc::new(self.link()?),
+            turns: Turns::new(&link),
+            link,
             shelves: Arc::new(Shelves::new(self.memory, self.clock, self.largest)),
             writes: Writes::new(self.budget.writing.max(2 * self.largest)),
             longest: self.longest,
@@ -155,6 +161,7 @@ impl RedisStore {
             frame,
             packing: inner.packing,
             time_to_live,
+            turn: seen.turn(),
         };
         inner.writes.begin(&inner.link, write);
         Put {
@@ -214,6 +221,35 @@ impl Store for RedisStore {
         Answer::Later(Box::pin(lookup::lookup(link, shelves, Key::from(key))))
     }
 
+    fn lookup_many(&self, keys: &[Key]) -> Answer<Vec<Result<Lookup, StoreError>>> {
+        let (link, shelves) = (Arc::clone(&self.0.link), Arc::clone(&self.0.shelves));
+        let Some(bound) = self.0.coherence.bound() else {
+            return Answer::Later(Box::pin(lookup_many(link, shelves, keys.to_vec())));
+        };
+        let proved = |key: &Key| lookup::proved(&link, &shelves, key.as_bytes(), bound);
+        let mut all: Vec<_> = keys.iter().map(proved).collect();
+        let pairs = keys.iter().zip(&all);
+        let asked: Vec<Key> = pairs
+            .filter(|(_, found)| found.is_none())
+            .map(|(key, _)| key.clone())
+            .collect();
+        if asked.is_empty() {
+            let found = all.into_iter().flatten().map(|entry| Ok(Lookup::Found(entry)));
+            return Answer::Ready(found.collect());
+        }
+        self.0.feed.begin(&link, bound);
+        Answer::Later(Box::pin(async move {
+            let mut asked = lookup_many(link, shelves, asked).await.into_iter();
+            let absent = || Ok(Lookup::Absent);
+            let all = all.iter_mut().map(Option::take);
+            all.map(|proved| match proved {
+                Some(entry) => Ok(Lookup::Found(entry)),
+                None => asked.next().unwrap_or_else(absent),
+            })
+            .collect()
+        }))
+    }
+
     fn capture(&self, tags: &[Tag]) -> Answer<Result<Capture, StoreError>> {
         let records = RecordId::of_all(tags);
         let link = Arc::clone(&self.0.link);
@@ -232,8 +268,27 @@ impl Store for RedisStore {
                 stamp,
                 records,
                 noted,
+                turn: Mutex::default(),
             };
             Ok(Capture::new(captured.fingerprint, seen))
+        }))
+    }
+
+    fn turn(&self, key: &[u8], capture: &Capture) -> Answer<Result<Turn, StoreError>> {
+        // The capture of another store tells nothing here.
+        if capture.stamps::<Seen>().is_none() {
+            return Answer::Ready(Ok(Turn::Own(None)));
+        }
+        let (turns, link) = (Arc::clone(&self.0.turns), Arc::clone(&self.0.link));
+        let mut name = key.to_vec();
+        name.extend_from_slice(&capture.fingerprint().to_be_bytes());
+        let (id, capture) = (TurnId(xxh3_128(&name)), capture.clone());
+        Answer::Later(Box::pin(async move {
+            let (turn, held) = turns.take(link, id).await?;
+            if let Some(seen) = capture.stamps::<Seen>() {
+                seen.has(held);
+            }
+            Ok(turn)
         }))
     }
 
@@ -366,6 +421,7 @@ async fn late(inner: &Inner, records: &[RecordId], time_to_live: Duration) -> Op
         stamp,
         records: records.into(),
         noted: None,
+        turn: Mutex::default(),
     })
 }
 

@@ -14,6 +14,7 @@ use crate::metrics::{self, Operation};
 use crate::pack::Packing;
 use crate::protocol::Verdict;
 use crate::seal::Seal;
+use crate::turns::Held;
 
 /// The writes that are under way.
 #[derive(Debug)]
@@ -29,6 +30,17 @@ pub(crate) struct Write {
     pub(crate) frame: Bytes,
     pub(crate) packing: Packing,
     pub(crate) time_to_live: Duration,
+    /// The turn in which it was made, which is over when this is.
+    pub(crate) turn: Option<Arc<Held>>,
+}
+
+impl Write {
+    /// The server does not have it: those who wait for it elsewhere need not look.
+    fn fails(&self) {
+        if let Some(turn) = &self.turn {
+            turn.fails();
+        }
+    }
 }
 
 impl Writes {
@@ -46,6 +58,7 @@ impl Writes {
         let room = Arc::clone(&self.room).try_acquire_many_owned(size);
         let (Ok(room), Ok(runtime)) = (room, Handle::try_current()) else {
             metrics::put(&write.entry, Kept::Error);
+            write.fails();
             return;
         };
         drop(runtime.spawn(run(Arc::clone(link), write, room)));
@@ -64,6 +77,7 @@ async fn run(link: Arc<Link>, write: Write, room: OwnedSemaphorePermit) {
         Err(error) => {
             tracing::debug!(server = link.address, %error, "an entry did not reach the server");
             metrics::failed(&error);
+            write.fails();
             Kept::Error
         }
     };

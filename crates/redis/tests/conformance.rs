@@ -20,6 +20,8 @@ struct WithServer {
     _server: Option<RedisServer>,
     /// Whether a look-up goes to another instance, which has nothing in memory.
     other: Option<RedisStore>,
+    /// Whether it is one of many that are looked up together.
+    many: bool,
 }
 
 impl Deref for WithServer {
@@ -42,6 +44,21 @@ async fn alone() -> WithServer {
         store: instance(server.url(), 8 << 20).connect().await.unwrap(),
         _server: Some(server),
         other: None,
+        many: false,
+    }
+}
+
+async fn many_of_one() -> WithServer {
+    WithServer {
+        many: true,
+        ..alone().await
+    }
+}
+
+async fn many_of_two() -> WithServer {
+    WithServer {
+        many: true,
+        ..two_instances().await
     }
 }
 
@@ -51,6 +68,7 @@ async fn two_instances() -> WithServer {
         store: instance(server.url(), 8 << 20).connect().await.unwrap(),
         other: Some(instance(server.url(), 0).connect().await.unwrap()),
         _server: Some(server),
+        many: false,
     }
 }
 
@@ -73,6 +91,7 @@ async fn bounded() -> WithServer {
         store,
         _server: Some(server),
         other: None,
+        many: false,
     }
 }
 
@@ -86,6 +105,14 @@ async fn shared(place: Place) -> WithServer {
         store: one.connect().await.unwrap(),
         other: Some(other.connect().await.unwrap()),
         _server: None,
+        many: false,
+    }
+}
+
+async fn many_by_cluster() -> WithServer {
+    WithServer {
+        many: true,
+        ..by_cluster().await
     }
 }
 
@@ -98,20 +125,32 @@ async fn by_sentinel() -> WithServer {
     shared(Place::sentinel(SHARED.name(), SHARED.urls())).await
 }
 
+/// The answer for `key` where it is one of several that are looked up at once, one of them twice.
+async fn look(store: RedisStore, key: Key, many: bool) -> Result<Lookup, StoreError> {
+    if !many {
+        return store.lookup(key.as_bytes()).wait().await;
+    }
+    let other = |text: &str| Key::from(text.as_bytes());
+    let keys = [other("some"), key.clone(), other("others"), key];
+    let mut found = store.lookup_many(&keys).wait().await;
+    assert_eq!(found.len(), keys.len());
+    found.swap_remove(1)
+}
+
 impl Store for WithServer {
     fn name(&self) -> &'static str {
         "redis"
     }
 
     fn lookup(&self, key: &[u8]) -> Answer<Result<Lookup, StoreError>> {
+        let (store, key, many) = (self.store.clone(), Key::from(key), self.many);
         let Some(other) = self.other.clone() else {
-            return self.store.lookup(key);
+            return Answer::Later(Box::pin(look(store, key, many)));
         };
-        let (store, key) = (self.store.clone(), key.to_vec());
         Answer::Later(Box::pin(async move {
             // What is on its way is no hit for the other yet, and need not be.
             store.flush().await;
-            other.lookup(&key).wait().await
+            look(other, key, many).await
         }))
     }
 
@@ -120,7 +159,17 @@ impl Store for WithServer {
     }
 
     fn put(&self, key: Key, entry: Entry, capture: Capture) -> Answer<Put> {
-        self.store.put(key, entry, capture)
+        let put = self.store.put(key, entry, capture);
+        if self.other.is_none() {
+            return put;
+        }
+        let store = self.store.clone();
+        Answer::Later(Box::pin(async move {
+            let put = put.wait().await;
+            // What is forgotten softly while it is on its way is not sent, and the other has nothing stale.
+            store.flush().await;
+            put
+        }))
     }
 
     fn validity(&self, entry: &SharedEntry) -> Answer<Result<Validity, StoreError>> {
@@ -144,6 +193,14 @@ mod one_instance {
     larder_testkit::store_conformance!(shared: super::alone);
 }
 
+mod many_at_once {
+    larder_testkit::store_conformance!(shared: super::many_of_one);
+}
+
+mod many_at_once_on_another_instance {
+    larder_testkit::store_conformance!(shared: super::many_of_two);
+}
+
 /// One fills and forgets, and another looks.
 mod another_instance {
     larder_testkit::store_conformance!(shared: super::two_instances);
@@ -162,4 +219,8 @@ mod cluster {
 /// The primary that a Sentinel names.
 mod sentinel {
     larder_testkit::store_conformance!(shared: super::by_sentinel);
+}
+
+mod many_in_a_cluster {
+    larder_testkit::store_conformance!(shared: super::many_by_cluster);
 }

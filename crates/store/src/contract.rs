@@ -14,6 +14,7 @@ use crate::finding::Finding;
 use crate::key::Key;
 use crate::ledger::{Sequence, Strength, Validity};
 use crate::tag::Tag;
+use crate::turn::Turn;
 
 /// What a store answers: at once, or after a round trip.
 ///
@@ -113,6 +114,16 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Takes the stamps of `tags` for a fill that begins when this was answered.
     fn capture(&self, tags: &[Tag]) -> Answer<Result<Capture, StoreError>>;
+
+    /// Takes the turn to make what is missing under `key`, after `capture` was answered, among all processes that share this
+    /// store; or says that another has it, and when that one has ended.
+    ///
+    /// It spares work, and nothing may rest on it: two processes may have one turn, and a process that died has its turn for a
+    /// bounded time alone. What was made is judged by its stamps as ever. By default there is no other process.
+    fn turn(&self, key: &[u8], capture: &Capture) -> Answer<Result<Turn, StoreError>> {
+        let _ = (key, capture);
+        Answer::Ready(Ok(Turn::Own(None)))
+    }
 
     /// Keeps `entry`, whose fill began after `capture` was answered.
     ///

@@ -6,7 +6,7 @@
 //! - [`Store`] is the contract of what keeps entries; [`MemoryStore`] keeps them in this process.
 //! - [`Shelf`] has entries in memory within a bound, for stores with stamps of their own.
 //! - [`Frame`] is an entry as bytes, for stores outside this process.
-//! - [`Flights`] lets one of many concurrent callers work and the others wait.
+//! - [`Flights`] lets one of many concurrent callers work and the others wait; a [`Turn`] does so among processes.
 //! - [`ReadToken`] lets a client see its own change at once.
 //! - [`Clock`] tells the time, and [`FakeClock`] tells the time that a test wants.
 //!
@@ -32,6 +32,7 @@ mod shelf;
 mod sync;
 mod tag;
 mod template;
+mod turn;
 mod value;
 
 pub use clock::{Clock, FakeClock, Timestamp};
@@ -53,4 +54,5 @@ pub use search::{IgnoredParameters, SearchVariance};
 pub use shelf::{NoRoom, Shelf};
 pub use tag::{Tag, TagId, TagKind};
 pub use template::TagTemplate;
+pub use turn::{Lease, Turn, TurnEnd};
 pub use value::{AnyValue, Encode, StoredValue, Unread};

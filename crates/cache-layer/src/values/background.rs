@@ -2,10 +2,12 @@
 
 use std::any::Any;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use larder_store::{Capture, Role};
+use larder_store::{Capture, Role, TurnEnd};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -16,6 +18,7 @@ use crate::cached::Held;
 use crate::engine::{Failure, Flight};
 use crate::flow::{Decision, LONGEST};
 use crate::freshness::Load;
+use crate::lead;
 use crate::metrics::rare;
 use crate::status::Outcome;
 
@@ -34,7 +37,7 @@ impl<T: Any + Clone + Send + Sync> Trip<'_, T> {
     {
         let core = self.core();
         rare::miss(self.name(), self.reason);
-        let (answer, mut made) = oneshot::channel();
+        let (answer, made) = oneshot::channel();
         let Some(mut work) = fill().detach(self.then(leader, capture, None), Some(answer)) else {
             unreachable!("`soft` has no limit for work that does not detach");
         };
@@ -48,6 +51,35 @@ impl<T: Any + Clone + Send + Sync> Trip<'_, T> {
             }
             work.await;
         }
+        self.made(made).await
+    }
+
+    /// Makes the value here, and in the background when this call is dropped.
+    pub(super) async fn make_to_its_end<E, F, W>(
+        self,
+        fill: F,
+        leader: Lead,
+        capture: Capture,
+    ) -> Result<T, E>
+    where
+        F: FnOnce() -> W,
+        W: Work<T, E>,
+    {
+        rare::miss(self.name(), self.reason);
+        let (answer, made) = oneshot::channel();
+        let Some(work) = fill().detach(self.then(leader, capture, None), Some(answer)) else {
+            unreachable!("only work that detaches outlives its caller");
+        };
+        Outliving {
+            trip: &self,
+            work: Some(work),
+        }
+        .await;
+        self.made(made).await
+    }
+
+    /// The answer of a call whose work has ended.
+    async fn made<E>(&self, mut made: oneshot::Receiver<Result<T, E>>) -> Result<T, E> {
         let Ok(result) = made.try_recv() else {
             unreachable!("work that has ended has told its answer");
         };
@@ -83,13 +115,20 @@ impl<T: Any + Clone + Send + Sync> Trip<'_, T> {
         let Role::Leader(leader) = self.join(&capture) else {
             return;
         };
+        let leader = lead::Lead::new(leader);
         // An earlier fill may have replaced it already.
         if let Decision::Hit(entry) = self.look().await
             && entry.lifetime() != served.lifetime()
         {
-            leader.land(Flight::Kept);
+            leader.land(Flight::Kept, TurnEnd::Made);
             return;
         }
+        let leader = if self.values.policy.fills_once_everywhere() {
+            leader.take_at_once(core, &self.key, &capture).await
+        } else {
+            Some(leader)
+        };
+        let Some(leader) = leader else { return };
         if let Some(work) = fill().detach(self.then(Some(leader), capture, Some(trigger)), None) {
             core.tasks.spawn(permit, self.limited(trigger, work));
         }
@@ -98,6 +137,7 @@ impl<T: Any + Clone + Send + Sync> Trip<'_, T> {
     /// What is done with a value that a detached work made; `trigger` is why it is made anew, if nobody waits for it.
     fn then(&self, leader: Lead, capture: Capture, trigger: Option<&'static str>) -> Then<T> {
         let (engine, values) = (self.engine.clone(), self.values.clone());
+        let stands_in = self.before.is_some();
         let (key, tags) = (self.key.clone(), self.tags.clone());
         let began = self.core().clock.now();
         let inflight = values.policy.metrics.load(&values.policy.name);
@@ -108,6 +148,7 @@ impl<T: Any + Clone + Send + Sync> Trip<'_, T> {
                 let ended = core.clock.now();
                 let word = if value.is_some() { "ok" } else { "error" };
                 let name = &*values.policy.name;
+                values.policy.pace.took(ended.since(began));
                 let mode = trigger.map_or("foreground", |_| "background");
                 rare::load(name, mode, word, ended.since(began));
                 if let Some(trigger) = trigger {
@@ -126,8 +167,13 @@ impl<T: Any + Clone + Send + Sync> Trip<'_, T> {
                         land(leader, values.keep(core, made).await);
                     }
                     None => {
-                        if let Some(leader) = leader {
-                            leader.land(Flight::Failed(Failure::Unreachable));
+                        match leader {
+                            // Those who wait have what this call has, which may stand in.
+                            Some(leader) if stands_in => {
+                                leader.land(Flight::Failed(Failure::Unreachable), TurnEnd::Unshared);
+                            }
+                            Some(leader) => leader.release(),
+                            None => {}
                         }
                     }
                 }
@@ -147,6 +193,39 @@ impl<T: Any + Clone + Send + Sync> Trip<'_, T> {
             if timeout(limit, work).await.is_err() {
                 rare::refresh(&name, trigger, "timeout");
             }
+        }
+    }
+}
+
+/// Work that is done here, and in the background from when this is dropped.
+struct Outliving<'a, 'b, T: Any + Clone + Send + Sync> {
+    trip: &'b Trip<'a, T>,
+    work: Option<Owned>,
+}
+
+impl<T: Any + Clone + Send + Sync> Future for Outliving<'_, '_, T> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        // Put back where it goes on; one that panics does not, and frees those who wait as it falls.
+        let Some(mut work) = self.work.take() else {
+            return Poll::Ready(());
+        };
+        if work.as_mut().poll(cx).is_pending() {
+            self.work = Some(work);
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    }
+}
+
+impl<T: Any + Clone + Send + Sync> Drop for Outliving<'_, '_, T> {
+    fn drop(&mut self) {
+        let Some(work) = self.work.take() else { return };
+        let core = self.trip.core();
+        // Without a permit it is dropped, and one of those who wait takes over.
+        if let Some(permit) = core.tasks.permit() {
+            core.tasks.spawn(permit, self.trip.limited("outlived", work));
         }
     }
 }

@@ -2,11 +2,10 @@
 
 use std::any::Any;
 use std::future::Future;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_store::{Capture, Key, Landing, Leader, Role, Tag, Validity};
+use larder_store::{Capture, Key, Landing, Role, Tag, TurnEnd, Validity};
 use tokio::time::{Instant, timeout_at};
 
 use super::typed::{HeldValue, Keeping, Made, Values};
@@ -15,10 +14,11 @@ use crate::cached::{Held, Tier};
 use crate::engine::{Core, Engine, Failure, Flight, FlightKey};
 use crate::flow::{Decision, JOINS, LONGEST, decide};
 use crate::freshness::{Load, may_stand_in};
+use crate::lead::{self, Taken, end_of};
 use crate::metrics::{Metrics, rare};
 use crate::status::{MissReason, Outcome};
 
-pub(super) type Lead = Option<Leader<FlightKey, Flight>>;
+pub(super) type Lead = Option<lead::Lead>;
 
 /// One call on its way.
 pub(super) struct Trip<'a, T> {
@@ -31,7 +31,7 @@ pub(super) struct Trip<'a, T> {
     /// Why the value is made.
     pub(super) reason: MissReason,
     /// What was found and is past its use: it may stand in.
-    before: Option<HeldValue>,
+    pub(super) before: Option<HeldValue>,
 }
 
 /// How a wait for another's value ended.
@@ -49,6 +49,8 @@ pub(super) struct Making<A, G, F> {
     pub(super) args: A,
     pub(super) tags: G,
     pub(super) fill: F,
+    /// Whether the work goes on without its caller, once it has begun.
+    pub(super) outlives: bool,
 }
 
 impl<'a, T: Any + Clone + Send + Sync> Trip<'a, T> {
@@ -78,7 +80,12 @@ impl<'a, T: Any + Clone + Send + Sync> Trip<'a, T> {
         F: FnOnce(A) -> W,
         W: Work<T, E>,
     {
-        let Making { args, tags, fill } = making;
+        let Making {
+            args,
+            tags,
+            fill,
+            outlives,
+        } = making;
         let mut tags = Some(tags);
         let until = Instant::now() + self.values.policy.wait.min(LONGEST);
         for _ in 0..JOINS {
@@ -112,42 +119,52 @@ impl<'a, T: Any + Clone + Send + Sync> Trip<'a, T> {
                 }
                 Decision::Fill(reason, before) => (self.reason, self.before) = (reason, before),
             }
-            let capture = if self.reason.is_failure() {
-                None
-            } else {
-                self.capture().await
-            };
-            let Some(capture) = capture else {
-                if !self.reason.is_failure() {
-                    self.reason = MissReason::TierError;
-                }
+            let Some(capture) = self.capture_unless_failed().await else {
                 // Beyond the wait it goes on: it must not fail because the cache did.
                 let _permit = timeout_at(until, self.core().unaided.acquire()).await;
                 return self.make(fill(args), None, None).await;
             };
-            let leader = match self.join(&capture) {
-                Role::Leader(leader) => match self.take_lead(leader).await {
-                    ControlFlow::Break(value) => return Ok(value),
-                    ControlFlow::Continue(leader) => Some(leader),
-                },
-                Role::Waiter(waiter) => {
-                    let soft = self.soft::<W, E>().await;
-                    let limit = soft.map_or(until, |soft| until.min(Instant::now() + soft));
-                    match self.wait(waiter, limit, soft.is_some(), &capture).await {
-                        Waited::Value(value) => return Ok(value),
-                        Waited::Again => continue,
-                        Waited::Alone(leader) => leader,
-                    }
-                }
+            let soft = self.soft::<W, E>().await;
+            let limit = soft.map_or(until, |soft| until.min(Instant::now() + soft));
+            let waited = match self.join(&capture) {
+                Role::Leader(leader) => Waited::Alone(Some(lead::Lead::new(leader))),
+                Role::Waiter(waiter) => self.wait(waiter, limit, soft.is_some(), &capture).await,
             };
-            if let Some(soft) = self.soft::<W, E>().await {
-                return self.make_softly(|| fill(args), leader, capture, soft).await;
-            }
-            return self.make(fill(args), leader, Some(capture)).await;
+            let waited = match waited {
+                Waited::Alone(Some(leader)) => self.take_lead(leader, &capture, limit).await,
+                waited => waited,
+            };
+            let leader = match waited {
+                Waited::Value(value) => return Ok(value),
+                Waited::Again => continue,
+                Waited::Alone(leader) => leader,
+            };
+            return self.make_as_told(|| fill(args), leader, capture, outlives).await;
         }
         // Each value that it waited for was overtaken by an invalidation, or could not be made.
         let capture = self.capture().await;
         self.make(fill(args), None, capture).await
+    }
+
+    /// Makes the value, in the way that the policy and the call say.
+    async fn make_as_told<E, F, W>(
+        self,
+        fill: F,
+        leader: Lead,
+        capture: Capture,
+        outlives: bool,
+    ) -> Result<T, E>
+    where
+        F: FnOnce() -> W,
+        W: Work<T, E>,
+    {
+        if let Some(soft) = self.soft::<W, E>().await {
+            return self.make_softly(fill, leader, capture, soft).await;
+        }
+        if outlives {
+            return self.make_to_its_end(fill, leader, capture).await;
+        }
+        self.make(fill(), leader, Some(capture)).await
     }
 
     /// Looks the value up, and decides.
@@ -165,6 +182,18 @@ impl<'a, T: Any + Clone + Send + Sync> Trip<'a, T> {
         core.ask(core.store.capture(&self.tags)).await.ok()
     }
 
+    /// The same, where the store is of help.
+    async fn capture_unless_failed(&mut self) -> Option<Capture> {
+        if self.reason.is_failure() {
+            return None;
+        }
+        let capture = self.capture().await;
+        if capture.is_none() {
+            self.reason = MissReason::TierError;
+        }
+        capture
+    }
+
     /// Those of the policy, and `own`, which follow from the arguments.
     fn name_tags(&mut self, own: Vec<Tag>) {
         self.tags.clone_from(&self.values.policy.tags);
@@ -177,25 +206,43 @@ impl<'a, T: Any + Clone + Send + Sync> Trip<'a, T> {
             .join((self.key.clone(), capture.fingerprint()))
     }
 
-    /// Takes the lead, unless an earlier flight ended between the look-up and the joining: then its value is there.
-    async fn take_lead(
-        &self,
-        leader: Leader<FlightKey, Flight>,
-    ) -> ControlFlow<T, Leader<FlightKey, Flight>> {
+    /// Takes the lead, here and among processes, unless another's value is there by now: an earlier flight may have ended
+    /// between the look-up and the joining.
+    async fn take_lead(&self, leader: lead::Lead, capture: &Capture, until: Instant) -> Waited<T> {
+        let taken = if self.values.policy.fills_once_everywhere() {
+            leader
+                .take(self.core(), self.name(), &self.key, capture, until)
+                .await
+        } else {
+            Taken::Own(leader)
+        };
+        let (leader, waited) = match taken {
+            Taken::Own(leader) => (leader, false),
+            Taken::There(leader) => (leader, true),
+            Taken::Unshared(leader) => {
+                leader.release();
+                return Waited::Alone(None);
+            }
+        };
         if let Decision::Hit(entry) | Decision::HitAndRefresh(entry) = self.look().await
             && let Some(value) = self.values.hit(&entry)
         {
-            leader.land(Flight::Kept);
-            return ControlFlow::Break(value);
+            leader.land(Flight::Kept, TurnEnd::Made);
+            return Waited::Value(value);
         }
-        ControlFlow::Continue(leader)
+        if waited {
+            // What was made was overtaken by an invalidation.
+            leader.land(Flight::Kept, TurnEnd::Left);
+            return Waited::Again;
+        }
+        Waited::Alone(Some(leader))
     }
 
     /// Whether what was found before may be served in the place of a new value.
     pub(super) async fn stands_in(&self) -> Option<&HeldValue> {
         let core = self.core();
         let entry = self.before.as_ref()?;
-        let known = core.is_known(&entry.0).await;
+        let known = core.is_known(&entry.entry).await;
         (known && may_stand_in(entry.lifetime(), core.clock.now(), Duration::ZERO)).then_some(entry)
     }
 
@@ -229,7 +276,7 @@ impl<'a, T: Any + Clone + Send + Sync> Trip<'a, T> {
                     None => Waited::Again,
                 };
             }
-            Ok(Landing::Leads(leader)) => ("leader_failed", Waited::Alone(Some(leader))),
+            Ok(Landing::Leads(leader)) => ("leader_failed", Waited::Alone(Some(lead::Lead::new(leader)))),
             Ok(Landing::Released) => ("released", Waited::Alone(None)),
             Err(_) => ("timeout", Waited::Alone(None)),
         };
@@ -271,8 +318,11 @@ impl<'a, T: Any + Clone + Send + Sync> Trip<'a, T> {
         if !valid {
             return None;
         }
-        self.values
-            .serve(&HeldValue(entry, Tier::Memory), Outcome::Coalesced)
+        let made = HeldValue {
+            entry,
+            tier: Tier::Memory,
+        };
+        self.values.serve(&made, Outcome::Coalesced)
     }
 
     /// Makes the value here. `leader` frees those who wait, however this ends.
@@ -297,6 +347,7 @@ impl<'a, T: Any + Clone + Send + Sync> Trip<'a, T> {
             ended: core.clock.now(),
         };
         let word = if result.is_ok() { "ok" } else { "error" };
+        policy.pace.took(load.ended.since(began));
         rare::load(&policy.name, "foreground", word, load.ended.since(began));
         match result {
             Ok(value) => {
@@ -321,7 +372,7 @@ impl<'a, T: Any + Clone + Send + Sync> Trip<'a, T> {
                     && let Some(value) = self.stale(Outcome::StaleError, "error")
                 {
                     if let Some(leader) = leader {
-                        leader.land(Flight::Failed(Failure::Unreachable));
+                        leader.land(Flight::Failed(Failure::Unreachable), TurnEnd::Unshared);
                     }
                     return Ok(value);
                 }
@@ -339,8 +390,8 @@ impl<'a, T: Any + Clone + Send + Sync> Trip<'a, T> {
 pub(super) fn land(leader: Lead, kept: Keeping) {
     let Some(leader) = leader else { return };
     match kept {
-        Keeping::Judged(entry, _) => leader.land(Flight::Value(entry)),
-        Keeping::Not(Some(entry)) => leader.land(Flight::Unkept(entry)),
+        Keeping::Judged(entry, kept) => leader.land(Flight::Value(entry), end_of(kept)),
+        Keeping::Not(Some(entry)) => leader.land(Flight::Unkept(entry), TurnEnd::Unshared),
         Keeping::Not(None) => leader.release(),
     }
 }

@@ -12,6 +12,7 @@ use super::typed::Values;
 use crate::freshness::{Load, millis, shortened};
 use crate::hints::CacheHints;
 use crate::metrics::Metrics;
+use crate::one_fill::{OneFill, Pace};
 use crate::presets::PresetTtls;
 use crate::ttl::{NamedTtl, Ttl};
 
@@ -41,6 +42,8 @@ pub struct FillPolicy {
     jitter: f64,
     pub(super) tags: Vec<Tag>,
     pub(super) wait: Duration,
+    one_fill: OneFill,
+    pub(super) pace: Pace,
     pub(super) soft_timeout: Option<Duration>,
     pub(super) background_timeout: Duration,
     version: u32,
@@ -66,6 +69,8 @@ impl FillPolicy {
             early_refresh: None,
             jitter: 0.0,
             wait: Duration::from_secs(5),
+            one_fill: OneFill::default(),
+            pace: Pace::default(),
             soft_timeout: None,
             background_timeout: Duration::from_secs(30),
             version: 0,
@@ -137,6 +142,16 @@ impl FillPolicy {
     pub fn wait(mut self, wait: Duration) -> Self {
         self.wait = wait;
         self
+    }
+
+    /// Among whom one call makes the result of a key at a time: see [`OneFill`]. The default is [`OneFill::Automatic`].
+    pub fn one_fill(mut self, among: OneFill) -> Self {
+        self.one_fill = among;
+        self
+    }
+
+    pub(super) fn fills_once_everywhere(&self) -> bool {
+        self.one_fill.is_everywhere(&self.pace)
     }
 
     /// How long a call that has a stale result to fall back on waits for the new one: then it is answered with the stale

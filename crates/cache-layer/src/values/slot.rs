@@ -175,7 +175,13 @@ where
             key: self.key,
         };
         let tags = |_: &A| tags();
-        place.answer(Making { args, tags, fill }).await
+        let making = Making {
+            args,
+            tags,
+            fill,
+            outlives: false,
+        };
+        place.answer(making).await
     }
 }
 
@@ -201,7 +207,13 @@ impl<'a, T: Any + Clone + Send + Sync> Slot<'a, T> {
         Fut: Future<Output = Result<T, E>>,
     {
         let fill = |args| Here::new(fill(args));
-        self.place().answer(Making { args, tags, fill }).await
+        let making = Making {
+            args,
+            tags,
+            fill,
+            outlives: false,
+        };
+        self.place().answer(making).await
     }
 
     /// [`get_or_refresh`](Slot::get_or_refresh) for a call with arguments.
@@ -218,7 +230,37 @@ impl<'a, T: Any + Clone + Send + Sync> Slot<'a, T> {
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
         let fill = |args| Anywhere::new(fill(args));
-        self.place().answer(Making { args, tags, fill }).await
+        let making = Making {
+            args,
+            tags,
+            fill,
+            outlives: false,
+        };
+        self.place().answer(making).await
+    }
+
+    /// The same for work that cannot be stopped once it has begun: when this call is dropped, the work goes on in the
+    /// background, and its value is kept, and is theirs who wait.
+    #[inline]
+    pub async fn outlive_from<A, E, F, Fut>(
+        self,
+        args: A,
+        tags: impl FnOnce(&A) -> Vec<Tag>,
+        fill: F,
+    ) -> Result<T, E>
+    where
+        E: Send + 'static,
+        F: FnOnce(A) -> Fut,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        let fill = |args| Anywhere::new(fill(args));
+        let making = Making {
+            args,
+            tags,
+            fill,
+            outlives: true,
+        };
+        self.place().answer(making).await
     }
 
     fn place(self) -> Place<'a, T> {
@@ -254,7 +296,7 @@ impl<T: Any + Clone + Send + Sync> Place<'_, T> {
                 && let Some(value) = values.hit(&entry)
             {
                 if let Some(began) = timer {
-                    let age = entry.0.lifetime.age_ms(now);
+                    let age = entry.entry.lifetime.age_ms(now);
                     Metrics::sample(&policy.name, entry.tier(), began, age);
                 }
                 return Ok(value);

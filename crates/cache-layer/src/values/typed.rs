@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use larder_store::{
     Capture, Content, Entry, Kept, Key, KeyPart, KeyWriter, Lifetime, Lookup, SharedEntry, StoreError,
-    StoreErrorKind, StoredValue, Tag, Timestamp, Unread,
+    StoredValue, Tag, Timestamp, Unread,
 };
 
 use super::codec::Codec;
@@ -17,7 +17,7 @@ use crate::engine::Core;
 use crate::freshness::Load;
 use crate::hints::CacheHints;
 use crate::key::KeyBytes;
-use crate::locate::{Found, why};
+use crate::locate::{Found, entry_of};
 use crate::metrics::rare;
 use crate::status::{MissReason, Outcome, UncacheableReason};
 
@@ -114,28 +114,20 @@ impl<T: Any + Send + Sync> Values<T> {
     /// What a look-up found, as far as it can be read.
     #[inline]
     pub(super) fn found(&self, lookup: Result<Lookup, StoreError>) -> Found<HeldValue> {
-        let (entry, soft, tier) = match lookup {
-            Ok(Lookup::Found(entry)) => (entry, false, Tier::Memory),
-            Ok(Lookup::Fetched(entry)) => (entry, false, Tier::Remote),
-            Ok(Lookup::Stale(entry)) => (entry, true, Tier::Memory),
-            Ok(nothing) => return Found::Nothing(why(&nothing)),
-            Err(error) if error.kind() == StoreErrorKind::Unavailable => {
-                return Found::Nothing(MissReason::Breaker);
-            }
-            Err(_) => return Found::Nothing(MissReason::TierError),
+        let (entry, soft, tier) = match entry_of(lookup) {
+            Ok(entry) => entry,
+            Err(reason) => return Found::Nothing(reason),
         };
         let Some(value) = entry.value() else {
             return Found::Nothing(MissReason::Schema);
         };
         if value.live_as::<T>().is_some() {
-            return Found::Entry {
-                entry: HeldValue(entry, tier),
-                soft,
-            };
+            let entry = HeldValue { entry, tier };
+            return Found::Entry { entry, soft };
         }
         match value.read(self.policy.schema(&self.codec), self.codec.decode) {
             Ok(_) => Found::Entry {
-                entry: HeldValue(entry, tier),
+                entry: HeldValue { entry, tier },
                 soft,
             },
             Err(Unread::Schema) => Found::Nothing(MissReason::Schema),
@@ -161,7 +153,7 @@ impl<T: Any + Send + Sync> Values<T> {
 
     /// Keeps a value that was made after `capture`, if it is to be kept; `tags` are those known before.
     pub(super) async fn keep(&self, core: &Core, made: Made<T>) -> Keeping {
-        let hints = self.hints_of(&made.value);
+        let hints = self.hints_of(&made.value).settled(&core.ttls);
         let policy = &*self.policy;
         let mut tags = made.tags;
         let own = !hints.tags.is_empty();
@@ -205,7 +197,7 @@ impl<T: Any + Clone> Values<T> {
         policy.metrics.outcome(&policy.name, entry.tier().hit());
         policy
             .metrics
-            .saved(&policy.name, entry.lifetime().load_ms, entry.0.body_len());
+            .saved(&policy.name, entry.lifetime().load_ms, entry.entry.body_len());
         Some(value)
     }
 
@@ -256,24 +248,27 @@ pub(super) enum Keeping {
 
 /// An entry that is a value, which was read as what it is wanted as, and where it was found.
 #[derive(Debug, Clone)]
-pub(super) struct HeldValue(pub(super) SharedEntry, pub(super) Tier);
+pub(super) struct HeldValue {
+    pub(super) entry: SharedEntry,
+    pub(super) tier: Tier,
+}
 
 impl HeldValue {
     #[inline]
     pub(super) fn value<T: Any>(&self) -> Option<&T> {
-        self.0.value()?.live_as()
+        self.entry.value()?.live_as()
     }
 }
 
 impl Held for HeldValue {
     #[inline]
     fn lifetime(&self) -> &Lifetime {
-        &self.0.lifetime
+        &self.entry.lifetime
     }
 
     #[inline]
     fn tier(&self) -> Tier {
-        self.1
+        self.tier
     }
 }
 

@@ -5,7 +5,7 @@ use syn::punctuated::Punctuated;
 use syn::{Ident, LitStr, Token, parenthesized};
 
 use crate::fields::not_empty;
-use crate::tag_template::Template;
+use crate::template::Template;
 
 pub(crate) struct Attribute {
     pub(crate) name: LitStr,
@@ -69,7 +69,7 @@ impl Parse for Target {
         if input.peek(LitStr) {
             return Ok(Self {
                 kind: Kind::Tag,
-                template: Template::read(input.parse()?)?,
+                template: Template::of_tag(&input.parse()?)?,
             });
         }
         let expected = "expected a tag as a text, `identity(\"{user}\")`, `prefix(\"/path\")`, `uri(\"/path?query\")` or \
@@ -91,8 +91,8 @@ impl Parse for Target {
         if matches!(kind, Kind::Prefix | Kind::Uri) && !text.value().starts_with('/') {
             return Err(syn::Error::new(text.span(), "a path begins with `/`"));
         }
-        let template = Template::read(text)?;
-        if matches!(kind, Kind::Layer) && !template.placeholders.is_empty() {
+        let template = Template::of_tag(&text)?;
+        if matches!(kind, Kind::Layer) && template.placeholders().next().is_some() {
             return Err(syn::Error::new(
                 template.text.span(),
                 "the name of a layer has no placeholders",

@@ -30,7 +30,7 @@ pub(crate) fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
             Kind::Uri => quote!(.uri(#text)),
             Kind::Layer => quote!(.layer(#text)),
         });
-        for placeholder in &target.template.placeholders {
+        for placeholder in target.template.placeholders() {
             let field = fields.field(placeholder, &target.template)?;
             parameters.insert(placeholder, field);
         }

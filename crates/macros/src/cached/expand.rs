@@ -1,14 +1,13 @@
 //! What is written for a cached function.
 
-use proc_macro2::{Group, Ident, TokenStream, TokenTree};
+use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::visit_mut::VisitMut;
-use syn::{FnArg, GenericParam, ItemFn, Lifetime, Result, ReturnType, Type};
+use syn::{FnArg, GenericParam, ItemFn, Result, Type};
 
 use super::options::{Codec, Options};
 use crate::signature::{Argument, Arguments, Returns, must_be_async};
-use crate::template::Template;
+use crate::template::{Argument as Place, Template};
 
 /// A function and what is to be done with it.
 pub(super) struct Cached {
@@ -16,23 +15,27 @@ pub(super) struct Cached {
     pub(super) function: ItemFn,
     pub(super) arguments: Arguments,
     pub(super) returns: Returns,
-    pub(super) key: Option<Template>,
-    tags: Vec<Template>,
+    pub(super) key: Option<Template<Place>>,
+    tags: Vec<Template<Place>>,
 }
 
 pub(super) fn expand(options: Options, function: ItemFn) -> Result<TokenStream> {
-    must_be_async(&function, "cached")?;
+    must_be_async(
+        &function,
+        "cached",
+        "Write `async fn` and `#[cached(blocking)]`: the body stays as it is, and runs on a thread that may block",
+    )?;
     let arguments = Arguments::read(&function, "cached")?;
     let names = arguments.names();
     let key = options
         .key
         .as_ref()
-        .map(|key| Template::read(key, &names))
+        .map(|key| Template::read(key)?.of_arguments(&names))
         .transpose()?;
     let tags: Result<_> = options
         .tags
         .iter()
-        .map(|tag| Template::read(tag, &names))
+        .map(|tag| Template::of_tag(tag)?.of_arguments(&names))
         .collect();
     let cached = Cached {
         returns: Returns::read(&function.sig.output),
@@ -48,7 +51,7 @@ pub(super) fn expand(options: Options, function: ItemFn) -> Result<TokenStream> 
 
 impl Cached {
     /// Whether what is kept is the `Ok` of what is returned, and an `Err` goes past the cache.
-    fn keeps_ok(&self) -> bool {
+    pub(super) fn keeps_ok(&self) -> bool {
         self.returns.result && self.options.cache_err.is_none()
     }
 
@@ -68,6 +71,7 @@ impl Cached {
         let (key, tags, fill) = (self.key(), self.dynamic_tags(), self.fill());
         let names = self.arguments.all.iter().map(|argument| &argument.name);
         let method = match self.options.background {
+            _ if self.options.blocking => quote!(outlive),
             Some(_) => quote!(refresh),
             None => quote!(fill),
         };
@@ -194,7 +198,7 @@ impl Cached {
 
     /// A function from the arguments to the tags that they make.
     fn dynamic_tags(&self) -> TokenStream {
-        let tags: Vec<&Template> = self.tags.iter().filter(|tag| tag.plain().is_none()).collect();
+        let tags: Vec<_> = self.tags.iter().filter(|tag| tag.plain().is_none()).collect();
         if tags.is_empty() {
             return quote!(|_| ::std::vec::Vec::new());
         }
@@ -207,100 +211,8 @@ impl Cached {
                 quote!(_)
             }
         });
-        let tags = tags.iter().map(|tag| tag.text());
+        let tags = tags.iter().map(|tag| tag.expression());
         quote!(|(#(#names,)*)| ::std::vec![#(::larder::Tag::new(#tags)),*])
-    }
-
-    /// A function from the arguments to the future that makes the value.
-    fn fill(&self) -> TokenStream {
-        let names = self.arguments.all.iter().map(|argument| {
-            let (name, mutable) = (&argument.name, &argument.mutable);
-            let mutable = mutable.filter(|_| self.options.background.is_none());
-            quote!(#mutable #name)
-        });
-        let output = match &self.function.sig.output {
-            ReturnType::Default => quote!(()),
-            ReturnType::Type(_, ty) => quote!(#ty),
-        };
-        // Its statements, not the block: braces around a single expression are a warning.
-        let statements = &self.function.block.stmts;
-        let body = match self.options.background {
-            None => quote!(#(#statements)*),
-            Some(_) => renamed(quote!(#(#statements)*)),
-        };
-        // The cache is used even where the function does not name it.
-        let larder = self.arguments.all.iter().filter(|argument| argument.is_larder());
-        let larder = larder.map(|argument| &argument.name);
-        // So that `?` and `return` know what they are to make, as in the function itself.
-        let body = quote! {
-            #[allow(unreachable_code, clippy::diverging_sub_expression)]
-            if let ::core::option::Option::Some(__returned) = ::core::option::Option::None::<#output> {
-                return __returned;
-            }
-            #(let _ = &#larder;)*
-            #body
-        };
-        let body = match &self.options.timeout {
-            None => body,
-            Some(limit) => quote!(::larder::__private::within(#limit, async move { #body }).await),
-        };
-        let body = if self.keeps_ok() {
-            body
-        } else {
-            quote! {
-                let __returned: #output = async move { #body }.await;
-                ::core::result::Result::Ok::<_, ::core::convert::Infallible>(__returned)
-            }
-        };
-        if self.options.background.is_none() {
-            return quote!(|(#(#names,)*)| async move { #body });
-        }
-        let (owned, borrowed) = self.owned();
-        quote! {
-            |(#(#names,)*)| {
-                #owned
-                async move {
-                    #borrowed
-                    #body
-                }
-            }
-        }
-    }
-
-    /// What is borrowed, owned by the future that may run in the background; and borrowed again within it.
-    fn owned(&self) -> (TokenStream, TokenStream) {
-        let (mut owned, mut borrowed) = (TokenStream::new(), TokenStream::new());
-        if self.arguments.receiver {
-            owned.extend(quote!(let __owned_self = ::core::clone::Clone::clone(self);));
-            borrowed.extend(quote!(let __self = &__owned_self;));
-        }
-        for argument in &self.arguments.all {
-            let (name, mutable) = (&argument.name, &argument.mutable);
-            let Type::Reference(reference) = &argument.ty else {
-                if mutable.is_some() {
-                    borrowed.extend(quote!(let #mutable #name = #name;));
-                }
-                continue;
-            };
-            let hold = Ident::new(&format!("__owned_{name}"), name.span());
-            let mut ty = (*reference.elem).clone();
-            Elided.visit_type_mut(&mut ty);
-            let span = argument.ty.span();
-            owned.extend(quote_spanned!(span=> let #hold = ::std::borrow::ToOwned::to_owned(#name);));
-            borrowed.extend(
-                quote_spanned!(span=> let #mutable #name: &#ty = ::core::borrow::Borrow::borrow(&#hold);),
-            );
-        }
-        (owned, borrowed)
-    }
-}
-
-/// Leaves the lifetimes of a type to the compiler.
-struct Elided;
-
-impl VisitMut for Elided {
-    fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
-        *lifetime = Lifetime::new("'_", lifetime.span());
     }
 }
 
@@ -310,18 +222,4 @@ fn says_impl(ty: &Type) -> bool {
         Type::Reference(reference) => says_impl(&reference.elem),
         _ => false,
     }
-}
-
-/// The same with `__self` for `self`: a future that owns it has another.
-fn renamed(tokens: TokenStream) -> TokenStream {
-    let rename = |tree| match tree {
-        TokenTree::Ident(ident) if ident == "self" => TokenTree::Ident(Ident::new("__self", ident.span())),
-        TokenTree::Group(group) => {
-            let mut renamed = Group::new(group.delimiter(), renamed(group.stream()));
-            renamed.set_span(group.span());
-            TokenTree::Group(renamed)
-        }
-        other => other,
-    };
-    tokens.into_iter().map(rename).collect()
 }

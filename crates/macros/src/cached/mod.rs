@@ -1,5 +1,6 @@
 //! `#[cached]`: options, and what is written for them.
 
+mod body;
 mod check;
 mod expand;
 mod options;

@@ -21,6 +21,8 @@ pub(super) struct Options {
     pub(super) cache_none: Option<TokenStream>,
     pub(super) cache_err: Option<TokenStream>,
     pub(super) timeout: Option<TokenStream>,
+    /// Whether the body blocks.
+    pub(super) blocking: bool,
     /// Where an option stands that lets the function run in the background.
     pub(super) background: Option<Span>,
     pub(super) stale_if_error: Option<Span>,
@@ -38,7 +40,7 @@ pub(super) enum Codec {
 }
 
 const KNOWN: &str = "key, skip, tags, name, ttl, jitter, stale_while_revalidate, stale_if_error, early_refresh, cache_none, \
-                     cache_err, soft_timeout, timeout, wait, background_timeout, codec, weigh, version, larder";
+                     cache_err, soft_timeout, timeout, wait, one_fill, background_timeout, blocking, codec, weigh, version, larder";
 
 impl Parse for Options {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
@@ -63,6 +65,10 @@ impl Parse for Options {
 impl Options {
     fn option(&mut self, name: &Ident, input: ParseStream<'_>) -> Result<()> {
         let word = name.to_string();
+        if word == "blocking" {
+            self.blocking = true;
+            return Ok(());
+        }
         if word == "skip" {
             let names;
             parenthesized!(names in input);
@@ -95,8 +101,8 @@ impl Options {
             "larder" => self.larder = Some(input.parse()?),
             "weigh" => self.weigh = Some(input.parse()?),
             "codec" => self.codec = codec(&input.parse()?)?,
-            "cache_none" => self.cache_none = Some(length(&input.parse()?)?),
-            "cache_err" => self.cache_err = Some(length(&input.parse()?)?),
+            "cache_none" => self.cache_none = Some(lifetime(&input.parse()?)?),
+            "cache_err" => self.cache_err = Some(lifetime(&input.parse()?)?),
             "timeout" => self.timeout = Some(length(&input.parse()?)?),
             _ => self.setter(name, &word, input)?,
         }
@@ -112,6 +118,7 @@ impl Options {
                 number.base10_parse::<u32>()?;
                 quote::quote!(#number)
             }
+            "one_fill" => one_fill(&input.parse()?)?,
             _ => number(word, &input.parse()?)?,
         };
         match word {
@@ -181,6 +188,21 @@ fn codec(text: &LitStr) -> Result<Codec> {
             Err(syn::Error::new(text.span(), message))
         }
     }
+}
+
+/// Among whom there is one run.
+fn one_fill(text: &LitStr) -> Result<TokenStream> {
+    let among = match text.value().as_str() {
+        "in_process" => quote::quote!(InProcess),
+        "everywhere" => quote::quote!(Everywhere),
+        "automatic" => quote::quote!(Automatic),
+        other => {
+            let message =
+                format!("`one_fill` is \"in_process\", \"everywhere\" or \"automatic\", and not {other:?}");
+            return Err(syn::Error::new(text.span(), message));
+        }
+    };
+    Ok(quote::quote!(::larder::OneFill::#among))
 }
 
 /// A number within the bounds of its option.

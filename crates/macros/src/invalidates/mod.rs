@@ -1,65 +1,29 @@
-//! `#[invalidates]`: forgets what is kept under some names, after a function succeeded.
+//! `#[invalidates]`: forgets what is kept under some names, or what an action makes stale, after a function succeeded.
 
-use proc_macro2::TokenStream;
-use quote::quote;
-use syn::parse::{Parse, ParseStream};
-use syn::{Expr, Ident, ItemFn, LitStr, Result, ReturnType, Token};
+mod options;
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{Expr, ItemFn, Result, ReturnType};
 
 use crate::signature::{Arguments, Returns, must_be_async};
 use crate::template::Template;
-
-/// What stands in the brackets of `#[invalidates(..)]`.
-#[derive(Default)]
-struct Options {
-    tags: Vec<LitStr>,
-    larder: Option<Expr>,
-}
-
-impl Parse for Options {
-    fn parse(input: ParseStream<'_>) -> Result<Self> {
-        let mut options = Self::default();
-        while !input.is_empty() {
-            if input.peek(LitStr) {
-                options.tags.push(input.parse()?);
-            } else {
-                let name: Ident = input.parse()?;
-                if name != "larder" || options.larder.is_some() {
-                    let message = format!(
-                        "`{name}` is not expected here: what stands here are names, such as \"recruiter:{{id}}\", and \
-                         at most one `larder = ..`"
-                    );
-                    return Err(syn::Error::new(name.span(), message));
-                }
-                input.parse::<Token![=]>()?;
-                options.larder = Some(input.parse()?);
-            }
-            if !input.is_empty() {
-                input.parse::<Token![,]>()?;
-            }
-        }
-        if options.tags.is_empty() {
-            return Err(
-                input.error("what is to be forgotten? Say at least one name, such as \"recruiter:{id}\"")
-            );
-        }
-        Ok(options)
-    }
-}
+use options::{Options, captured};
 
 /// Writes the function anew.
 pub(crate) fn attribute(options: TokenStream, function: TokenStream) -> Result<TokenStream> {
     let function: ItemFn = syn::parse2(function)?;
     let options: Options = syn::parse2(options)?;
-    must_be_async(&function, "invalidates")?;
+    must_be_async(
+        &function,
+        "invalidates",
+        "Make it async, and do what blocks in `tokio::task::spawn_blocking`",
+    )?;
     let arguments = Arguments::read_any(&function, "invalidates")?;
     let names = arguments.names();
-    let tags: Result<Vec<Template>> = options
-        .tags
-        .iter()
-        .map(|tag| Template::read(tag, &names))
-        .collect();
-    let tags = tags?;
-    let tags = tags.iter().map(Template::text);
+    let forgetting = Forgetting::of(&options, &names)?;
+    let Forgetting { captures, calls } = &forgetting;
     let (bound, larder) = arguments.handle(options.larder.as_ref());
     let named = arguments.all.iter().filter(|argument| argument.is_larder());
     let named = named.map(|argument| &argument.name);
@@ -82,7 +46,7 @@ pub(crate) fn attribute(options: TokenStream, function: TokenStream) -> Result<T
     Ok(quote! {
         #(#attrs)*
         #vis #sig {
-            let __tags: ::std::vec::Vec<::larder::Tag> = ::std::vec![#(::larder::Tag::new(#tags)),*];
+            #captures
             #bound
             let __larder = ::core::option::Option::<&::larder::Larder>::cloned(#larder);
             let __returned: #output = async move {
@@ -95,9 +59,48 @@ pub(crate) fn attribute(options: TokenStream, function: TokenStream) -> Result<T
             }
             .await;
             if #succeeded {
-                ::larder::__private::forget(__larder, __tags).await;
+                #calls
             }
             __returned
         }
     })
+}
+
+/// What is to be forgotten: captured before the function, and forgotten after it.
+struct Forgetting {
+    captures: TokenStream,
+    calls: TokenStream,
+}
+
+impl Forgetting {
+    fn of(options: &Options, names: &[String]) -> Result<Self> {
+        let mut forgetting = Self {
+            captures: TokenStream::new(),
+            calls: TokenStream::new(),
+        };
+        if !options.tags.is_empty() {
+            let tags = options
+                .tags
+                .iter()
+                .map(|tag| Ok(Template::of_tag(tag)?.of_arguments(names)?.expression()))
+                .collect::<Result<Vec<_>>>()?;
+            let tags = quote!(::std::vec![#(::larder::Tag::new(#tags)),*]);
+            let ty = quote!(: ::std::vec::Vec<::larder::Tag>);
+            forgetting.add(&Ident::new("__tags", Span::call_site()), &ty, &tags, "forget");
+        }
+        for (number, action) in options.actions.iter().enumerate() {
+            let action: Expr = captured(action.clone(), names)?;
+            let tags = quote_spanned!(action.span()=> ::larder::__private::tags_of(&#action));
+            let name = format_ident!("__action_{number}");
+            forgetting.add(&name, &TokenStream::new(), &tags, "forget_action");
+        }
+        Ok(forgetting)
+    }
+
+    fn add(&mut self, name: &Ident, ty: &TokenStream, tags: &TokenStream, call: &str) {
+        let call = Ident::new(call, Span::call_site());
+        self.captures.extend(quote!(let #name #ty = #tags;));
+        self.calls
+            .extend(quote!(::larder::__private::#call(__larder.as_ref(), #name).await;));
+    }
 }

@@ -6,21 +6,21 @@ use syn::spanned::Spanned;
 use syn::{DeriveInput, LitStr};
 
 use crate::fields::{self, NamedFields};
-use crate::tag_template::Template;
+use crate::template::Template;
 
 const EXAMPLE: &str = "#[tag(\"team:{team_id}\")]";
 
 pub(crate) fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
     let fields = NamedFields::of(input, "Tag")?;
     let text: LitStr = fields::attribute(input, "tag", EXAMPLE)?.parse_args()?;
-    let template = Template::read(text)?;
+    let template = Template::of_tag(&text)?;
     let mut values = Vec::new();
-    for placeholder in &template.placeholders {
+    for placeholder in template.placeholders() {
         let field = fields.field(placeholder, &template)?;
         let ident = &field.ident;
         values.push(quote_spanned!(field.ty.span()=> &tag.#ident));
     }
-    let Template { text, format, .. } = &template;
+    let (text, format) = (&template.text, template.format());
     let ident = &input.ident;
     let visibility = &input.vis;
     let (generics, types, bounds) = input.generics.split_for_impl();

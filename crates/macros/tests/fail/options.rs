@@ -11,6 +11,12 @@ async fn twice(larder: &Larder) -> u64 { 1 }
 #[cached(ttl = "soon")]
 async fn lifetime(larder: &Larder) -> u64 { 1 }
 
+#[cached(cache_none = "soon")]
+async fn negative_lifetime(larder: &Larder) -> Option<u64> { None }
+
+#[cached(cache_err = "medium long")]
+async fn error_lifetime(larder: &Larder) -> Result<u64, String> { Ok(1) }
+
 #[cached(wait = "short")]
 async fn length(larder: &Larder) -> u64 { 1 }
 
@@ -46,6 +52,12 @@ async fn no_background(larder: &Larder) -> u64 { 1 }
 
 #[cached(cache_err = "1s", stale_if_error = "1m")]
 async fn both(larder: &Larder) -> Result<u64, String> { Ok(1) }
+
+#[cached(one_fill = "yes")]
+async fn one_fill(larder: &Larder) -> u64 { 1 }
+
+#[cached(tags = [""])]
+async fn nameless_tag(larder: &Larder) -> u64 { 1 }
 
 #[cached(tags = "recruiters")]
 async fn tags(larder: &Larder) -> u64 { 1 }

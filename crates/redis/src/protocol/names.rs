@@ -86,6 +86,16 @@ impl Names {
         format!("{{{}}}:b:{id:032x}", self.namespace)
     }
 
+    /// The lease of who makes what is called `id`.
+    pub(crate) fn turn(&self, id: u128) -> String {
+        format!("{{{}}}:f1:{id:032x}", self.namespace)
+    }
+
+    /// The channel on which the ends of turns are told.
+    pub(crate) fn turns(&self) -> String {
+        format!("{}:turns", self.namespace)
+    }
+
     /// The keys that decide on an entry with these records.
     pub(crate) fn of(&self, ids: &[RecordId]) -> Vec<String> {
         let records = ids.iter().map(|id| self.record(*id));

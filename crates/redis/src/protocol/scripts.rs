@@ -116,11 +116,44 @@ end
 return known
 ";
 
+/// KEYS: the lease. ARGV: a token of 16 bytes, and how long the lease lasts. Answers -1 where it was taken, and else for how
+/// long another has it, which is marked as waited for.
+const TAKE_TURN: &str = r"
+local held = redis.call('GET', KEYS[1])
+if not held then
+  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+  return -1
+end
+local left = redis.call('PTTL', KEYS[1])
+if left < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) left = tonumber(ARGV[2]) end
+if #held == 16 then redis.call('SET', KEYS[1], held .. 'w', 'KEEPTTL') end
+return left
+";
+
+/// KEYS: the lease. ARGV: its token, and how long it lasts from now on.
+const RENEW_TURN: &str = r"
+local held = redis.call('GET', KEYS[1])
+if held and held:sub(1, 16) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return 0
+";
+
+/// KEYS: the lease. ARGV: its token, a channel and a message, for those who wait if any do.
+const END_TURN: &str = r"
+local held = redis.call('GET', KEYS[1])
+if not held or held:sub(1, 16) ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[1])
+if #held > 16 then redis.call('PUBLISH', ARGV[2], ARGV[3]) end
+return 1
+";
+
 /// The scripts as a server of one version takes them.
 #[derive(Debug, Clone)]
 pub(crate) struct Scripts {
     pub(crate) capture: Script,
     pub(crate) forget: Script,
+    pub(crate) take_turn: Script,
+    pub(crate) renew_turn: Script,
+    pub(crate) end_turn: Script,
 }
 
 impl Scripts {
@@ -148,6 +181,9 @@ impl Scripts {
         Self {
             capture: Script::new(&format!("{read}{capture}")),
             forget: Script::new(&format!("{full}{read}{FORGET}")),
+            take_turn: Script::new(TAKE_TURN),
+            renew_turn: Script::new(RENEW_TURN),
+            end_turn: Script::new(END_TURN),
         }
     }
 }

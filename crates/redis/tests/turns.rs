@@ -1,0 +1,194 @@
+//! Turns: one of several processes makes what is missing, and the others are told how that ended, not left to find out.
+#![allow(clippy::unwrap_used, reason = "what goes wrong in a test is a panic")]
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use larder_redis::RedisStore;
+use larder_store::{
+    Capture, Clock, Content, Entry, Kept, Key, Lease, Lifetime, Lookup, Store, StoredResponse, Strength, Tag,
+    Turn, TurnEnd,
+};
+use larder_testkit::RedisServer;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+const KEY: &[u8] = b"key";
+
+async fn store(server: &RedisServer) -> RedisStore {
+    let builder = RedisStore::builder(server.url())
+        .namespace("shop")
+        .budget(PATIENCE);
+    builder.memory(0).connect().await.unwrap()
+}
+
+fn tags() -> Vec<Tag> {
+    vec![Tag::layer("shop"), Tag::new("jam")]
+}
+
+async fn capture(store: &RedisStore) -> Capture {
+    store.capture(&tags()).wait().await.unwrap()
+}
+
+async fn turn(store: &RedisStore, capture: &Capture) -> Turn {
+    store.turn(KEY, capture).wait().await.unwrap()
+}
+
+async fn own(store: &RedisStore, capture: &Capture) -> Lease {
+    match turn(store, capture).await {
+        Turn::Own(Some(lease)) => lease,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Waits for the turn of another, and asks again where it is told that another may take it by now: until `store` listens.
+async fn told(store: &RedisStore, capture: &Capture, begins: impl FnOnce()) -> TurnEnd {
+    let begun = Instant::now();
+    // What it is told of the first turns it may not hear yet.
+    while begun.elapsed() < PATIENCE {
+        match turn(store, capture).await {
+            Turn::Others(waiting) => {
+                let end = tokio::time::timeout(PATIENCE, waiting).await.unwrap();
+                if end == TurnEnd::Left {
+                    break;
+                }
+                panic!("{end:?} before it ended");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    let Turn::Others(waiting) = turn(store, capture).await else {
+        panic!("it was held still");
+    };
+    begins();
+    tokio::time::timeout(PATIENCE, waiting).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_is_told_how_the_turn_ended() {
+    let server = RedisServer::start();
+    let (one, two) = (store(&server).await, store(&server).await);
+    let (first, second) = (capture(&one).await, capture(&two).await);
+    for end in [TurnEnd::Made, TurnEnd::Unshared] {
+        // Were it not told, it would hear that the turn was left, when the lease is over.
+        let lease = own(&one, &first).await;
+        assert_eq!(told(&two, &second, || lease.end(end)).await, end);
+    }
+    let lease = own(&one, &first).await;
+    let begun = Instant::now();
+    assert_eq!(told(&two, &second, || drop(lease)).await, TurnEnd::Left);
+    drop(own(&two, &second).await);
+    assert!(begun.elapsed() < PATIENCE);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_is_told_when_the_entry_is_there_and_not_before() {
+    let server = RedisServer::start();
+    let (one, two) = (store(&server).await, store(&server).await);
+    for round in 0..30 {
+        let (first, second) = (capture(&one).await, capture(&two).await);
+        let lease = own(&one, &first).await;
+        let body = format!("{round} {}", "x".repeat(1 << 18));
+        let lifetime = Lifetime::fresh(Clock::system().now(), Duration::from_secs(600));
+        let response = StoredResponse::new(StatusCode::OK, &HeaderMap::new(), Bytes::from(body.clone()));
+        let entry = Entry::new(lifetime, Content::Response(response), tags());
+        let put = async {
+            let put = one.put(Key::from(KEY), entry, first.clone()).wait().await;
+            assert_eq!(put.kept, Kept::Stored);
+            lease.end(TurnEnd::Made);
+        };
+        let waits = async {
+            let begun = Instant::now();
+            loop {
+                assert!(begun.elapsed() < PATIENCE, "it is never made");
+                // The lease is not over before the entry is there: neither is its turn.
+                let Turn::Others(waiting) = turn(&two, &second).await else {
+                    return;
+                };
+                if waiting.await == TurnEnd::Made {
+                    return;
+                }
+            }
+        };
+        tokio::join!(put, waits);
+        let found = two.lookup(KEY).wait().await.unwrap();
+        let Lookup::Fetched(entry) = found else {
+            panic!("{found:?}");
+        };
+        assert_eq!(entry.response().unwrap().body, body.as_bytes());
+        one.forget(&tags()[1..], Strength::Hard).wait().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn who_saw_other_stamps_has_a_turn_of_its_own() {
+    let server = RedisServer::start();
+    let (one, two) = (store(&server).await, store(&server).await);
+    let old = capture(&one).await;
+    let lease = own(&one, &old).await;
+    two.forget(&tags()[1..], Strength::Hard).wait().await.unwrap();
+    // It does not wait for what an invalidation has made worthless.
+    let new = capture(&two).await;
+    drop(own(&two, &new).await);
+    drop(lease);
+}
+
+#[tokio::test]
+async fn a_turn_is_held_while_its_process_lives_and_lapses_with_it() {
+    let server = RedisServer::start();
+    let two = store(&server).await;
+    let second = capture(&two).await;
+    let dying = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let url = server.url();
+    let lease = dying.spawn(async move {
+        let one = RedisStore::builder(url).namespace("shop").budget(PATIENCE);
+        let one = one.connect().await.unwrap();
+        let first = capture(&one).await;
+        own(&one, &first).await
+    });
+    let lease = lease.await.unwrap();
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(5) {
+        assert!(
+            matches!(turn(&two, &second).await, Turn::Others(_)),
+            "it is renewed"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    dying.shutdown_background();
+    let begun = Instant::now();
+    loop {
+        assert!(begun.elapsed() < PATIENCE, "nobody else ever has the turn");
+        match turn(&two, &second).await {
+            Turn::Own(Some(own)) => break drop(own),
+            Turn::Others(waiting) => assert_eq!(waiting.await, TurnEnd::Left),
+            other => panic!("{other:?}"),
+        }
+    }
+    drop(lease);
+}
+
+/// Whoever cannot be told of others goes on without them.
+#[tokio::test]
+async fn a_server_that_is_gone_or_holds_nonsense_is_no_reason_to_wait() {
+    let mut server = RedisServer::start();
+    let one = store(&server).await;
+    let first = capture(&one).await;
+    let lease = own(&one, &first).await;
+    let name = server.cli(&["KEYS", "{shop}:f1:*"]);
+    server.cli(&["SET", name.trim(), "nonsense"]);
+    // It lasts no longer than a lease, and nobody else's is ended.
+    assert!(matches!(turn(&one, &first).await, Turn::Others(_)));
+    let left: i64 = server.cli(&["PTTL", name.trim()]).trim().parse().unwrap();
+    assert!((1..=2_000).contains(&left), "{left} ms");
+    drop(lease);
+    server.cli(&["DEL", name.trim()]);
+    server.cli(&["LPUSH", name.trim(), "a list"]);
+    one.turn(KEY, &first).wait().await.unwrap_err();
+    server.kill();
+    one.turn(KEY, &first).wait().await.unwrap_err();
+}
