@@ -214,7 +214,7 @@ impl Server {
                     }
                     Ok::<_, StoreError>(answers)
                 };
-                let (bytes, answers) = tokio::join!(self.from_nodes(gets), records);
+                let (bytes, answers) = tokio::join!(self.over_nodes(gets), records);
                 (bytes, answers?)
             }
         };
@@ -254,7 +254,7 @@ impl Server {
 
     /// Entries that are each on a node of its own, all asked for at once. What cannot be had is another node's affair, and no
     /// reason to leave the one with the records alone.
-    async fn from_nodes(&self, gets: Vec<String>) -> Vec<Option<Bytes>> {
+    async fn over_nodes(&self, gets: Vec<String>) -> Vec<Option<Bytes>> {
         let ask = |name: String| {
             let server = self.clone();
             Answer::Later(Box::pin(async move {
