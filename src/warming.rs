@@ -135,7 +135,12 @@ where
     let uri = request.uri().clone();
     match timeout(limit, answered(service, request)).await {
         Ok(Ok(response)) if is_error(&response) => {
-            tracing::warn!(%uri, status = response.status().as_u16(), "a page was not warmed");
+            let status = response.status().as_u16();
+            tracing::warn!(
+                url.path = uri.path(),
+                http.response.status_code = status,
+                "a page was not warmed"
+            );
             None
         }
         Ok(Ok(response)) => Some(is_kept(&response)),
@@ -145,7 +150,7 @@ where
 }
 
 fn failed(uri: &Uri, error: &(dyn StdError + 'static)) -> Option<bool> {
-    tracing::warn!(%uri, error, "a page was not warmed");
+    tracing::warn!(url.path = uri.path(), error, "a page was not warmed");
     None
 }
 

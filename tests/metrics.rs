@@ -235,6 +235,26 @@ fn names_follow_the_conventions_of_prometheus() {
     }
 }
 
+/// The crates that stand on their own have tables of their own.
+#[test]
+fn the_tables_of_the_crates_have_the_same_names() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates");
+    for (folder, prefixes) in [
+        ("lock", &["larder_lock_"][..]),
+        ("idempotency", &["larder_idempotency_", "larder_replay_"]),
+    ] {
+        let docs = std::fs::read_to_string(root.join(folder).join("src/lib.rs")).unwrap();
+        let rows = docs
+            .lines()
+            .filter_map(|line| line.strip_prefix("//! | `larder_"));
+        let named: BTreeSet<String> = rows
+            .map(|row| format!("larder_{}", row.split('`').next().unwrap()))
+            .collect();
+        let own = |name: &String| prefixes.iter().any(|prefix| name.starts_with(prefix));
+        assert_eq!(named, table().into_keys().filter(own).collect());
+    }
+}
+
 /// No code counts under a name that the table does not have.
 #[test]
 fn every_name_in_the_code_is_in_the_table() {

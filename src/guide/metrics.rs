@@ -1,4 +1,4 @@
-//! Which metrics there are, and what logs and spans say.
+//! Which metrics there are.
 //!
 //! Metrics go to the recorder of the crate [`metrics`](https://docs.rs/metrics). Install it before the first request: a
 //! layer takes its handles then, and a recorder that comes later sees only a part. What a hit costs with one is in
@@ -25,7 +25,7 @@
 //! | `larder_cache_hit_age_seconds` | histogram | seconds | `cache`; `tier`: `l1`, `l2` | the age of what was hit, of one hit in 64 |
 //! | `larder_cache_load_duration_seconds` | histogram | seconds | `cache`; `mode`: `foreground`, `background`; `result`: `ok`, `error_status`, `error` | how long handlers and functions took. One that a limit of time stopped is not in it, but in `larder_cache_refresh_total` |
 //! | `larder_cache_load_inflight` | gauge | runs | `cache` | handlers and functions that run to fill an entry |
-//! | `larder_cache_coalesced_wait_seconds` | histogram | seconds | `cache`; `scope`: `local`, `cluster`; `result`: `value`, `leader_failed`, `released`, `timeout` | how long requests waited for another's run, in this process or in another, and how that ended |
+//! | `larder_cache_coalesced_wait_seconds` | histogram | seconds | `cache`; `scope`: `local`, `cluster`; `result`: `value`, `leader_failed`, `released`, `timeout` | how long requests waited for another's run, in this process or in another (`cluster`), and how that ended |
 //! | `larder_cache_refresh_total` | counter | runs | `cache`; `trigger`: `swr`, `early`, `soft_timeout`, `outlived`; `result`: `ok`, `error`, `timeout`, `refused` | background fills that ended, and those not begun (too many, shut down, or the store failed). Of those behind a `soft_timeout` only the ones that a limit of time stopped: the others are `foreground` in `larder_cache_load_duration_seconds` |
 //! | `larder_cache_stale_served_age_seconds` | histogram | seconds | `cache`; `cause`: `swr`, `error`, `soft_timeout` | the age of what was served stale |
 //! | `larder_cache_store_total` | counter | entries | `cache`; `tier`: `l1`, `l2`; `result`: `stored`, `rejected_stamp`, `rejected_size`, `rejected_form`, `error` | what was given to the store (`l1`) and went on to its server (`l2`). `rejected_form` is a value of a function that cannot be written as bytes |
@@ -42,7 +42,6 @@
 //! | `larder_backend_errors_total` | counter | failures | `backend`; `kind`: `timeout`, `io`, `protocol`, `readonly`, `loading`, `oom`, `unavailable` | failures of the store; `unavailable` is a store that is left alone, or has too much under way |
 //! | `larder_backend_breaker_state` | gauge | state | `backend` | 0 while the Redis server is used, 1 while it is tried, 2 while it is left alone |
 //! | `larder_backend_breaker_transitions_total` | counter | changes | `backend`; `to`: `closed`, `half_open`, `open` | changes of that |
-//! | `larder_turns_total` | counter | questions | `backend`; `whose`: `own`, `others` | questions whether another instance fills already, by the answer |
 //! | `larder_invalidations_total` | counter | invalidations | `kind`: `tag`, `prefix`, `key`, `all`; `source`: `api`, `action`, `http_method`, `replay`; `mode`: `hard`, `soft`; `result`: `ok`, `error`, `unresolved` | invalidations; by identity is `tag`, by URI is `key`; `replay` is a retry of one that failed, `unresolved` an [action](super::actions) on a route that had no value for a placeholder |
 //! | `larder_invalidation_duration_seconds` | histogram | seconds | `kind`: `tag`, `prefix`, `key`, `all` | how long invalidations took |
 //! | `larder_invalidations_pending` | gauge | tags | - | tags that could not be forgotten and are retried, as of the last change |
@@ -50,6 +49,7 @@
 //! | `larder_coherence_up` | gauge | state | - | 1 while the server is known to tell of changes, with `Coherence::Bounded` |
 //! | `larder_coherence_lag_seconds` | histogram | seconds | - | how long a beat of this process took to the server and back: so long does a change take to be told |
 //! | `larder_coherence_lapses_total` | counter | lapses | `reason`: `disconnect`, `heartbeat`, `server` (another has the records) | times from which on the server was not known to tell of changes |
+//! | `larder_turns_total` | counter | questions | `backend`; `whose`: `own`, `others` | whether another instance fills already, by the answer |
 //! | `larder_l1_revalidations_total` | counter | questions | `result`: `same`, `changed` | entries in memory whose stamps the server was asked for |
 //! | `larder_lock_acquire_total` | counter | attempts | `lock`; `result`: `acquired`, `busy`, `timeout`, `no_quorum` | attempts to take a lock |
 //! | `larder_lock_wait_seconds` | histogram | seconds | `lock` | how long they took |
@@ -69,8 +69,8 @@
 //!
 //! # What there is not
 //!
-//! - **The time of every hit.** Two looks at the clock and a histogram would cost more than the rest of a hit in memory; so one
-//!   in 64 is timed. The counts of all hits are exact.
+//! - **The time of every hit.** Two looks at the clock and a histogram would be paid by each hit for what a sample tells as
+//!   well; so one in 64 is timed. The counts of all hits are exact.
 //! - **Hits by key, tag, path or user**: labels without a bound, and what is in them is nobody's business but the client's.
 //! - **Entries and bytes by layer**: all layers share one store, and to keep such accounts each eviction would lock them.
 //! - **Evictions of what expired, was forgotten or replaced**: an entry that is past its use stays until its place is taken,
@@ -80,7 +80,6 @@
 //!   `store_total{result="rejected_form"}`.
 //! - **The time from an invalidation here to its arrival there**: clocks of two machines cannot tell it. `coherence_lag_seconds`
 //!   is the same road, measured with one clock.
-//! - **Waits for another instance's fill**: instances do not wait for each other, so `scope` is always `local`.
 //! - **A reason `breaker` among those of a bypass**: a request past a store that is left alone runs its handler as a miss does,
 //!   and is counted there.
 //!
@@ -93,10 +92,3 @@
 //! - **Invalidations that failed**: any `invalidations_total{result="error"}` or `{result="unresolved"}`; and
 //!   `invalidations_pending` above 0.
 //! - **The Redis server**: `backend_breaker_state` above 0, and `coherence_up` at 0.
-//!
-//! # Logs
-//!
-//! Through [`tracing`](https://docs.rs/tracing): what was answered, bypassed, filled and not kept at `debug`, background
-//! fills in the span `larder_refresh`, failures of the store and fills that were stopped at `warn`, failed invalidations
-//! at `error`. Plain hits are not logged. Identities and values of headers are never logged; names of hidden headers and
-//! paths are, at `debug`.

@@ -18,6 +18,7 @@
 //! | [`idempotency`] | how does an operation run once, however often it is asked for? (feature `idempotency`) |
 //! | [`configuration`] | which variables of the environment count? |
 //! | [`metrics`] | which metrics are there, and what do they mean? |
+//! | [`logs`] | what do logs and spans say, and with which fields? |
 //! | [`runbook`] | what does each alert mean, and what is to be done? |
 //! | [`reasons`] | why was it a miss, why had the cache no part, why was it not kept, and how is each brought about? |
 
@@ -35,6 +36,7 @@ pub mod invalidation;
 pub mod keys;
 pub mod layers;
 pub mod locks;
+pub mod logs;
 pub mod metrics;
 pub mod presets;
 pub mod reasons;

@@ -5,8 +5,9 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::IntoResponse;
 use http::{Request, Response};
-use larder::{CacheHints, CacheLayer, Coherence, FillPolicy, Larder, Limits, RedisStore, Values};
+use larder::{CacheHints, CacheLayer, Coherence, FillPolicy, Larder, Limits, OneFill, RedisStore, Values};
 use larder_testkit::RedisServer;
+use tokio::sync::Semaphore;
 
 use crate::record::Recording;
 use crate::support_flows::*;
@@ -91,7 +92,11 @@ pub(crate) async fn drive(recording: &mut Recording) {
     let here = Instance::new(RedisStore::builder(server.url())).await;
     let there = Instance::new(RedisStore::builder(server.url()).memory(0).largest(64 << 10)).await;
     shared(&here, &there).await;
+    recording.look();
+    let overtaken = recording.seen.total("larder_cache_fill_race_total", &[]);
+    assert_eq!(overtaken, 1, "what is overtaken counts once, whoever finds out");
     functions(&here, &there, &server).await;
+    turns(&here, &there, recording).await;
     faults(&here, &server, recording).await;
     bounded(&mut server, recording).await;
 }
@@ -128,6 +133,32 @@ async fn functions(here: &Instance, there: &Instance, server: &RedisServer) {
     assert_eq!(number(there).await, 7);
     server.cli(&["FLUSHALL"]);
     assert!(here.see("/").await.contains("detail=epoch"));
+}
+
+/// One runs, and the other waits for it.
+async fn turns(here: &Instance, there: &Instance, recording: &mut Recording) {
+    let values: Values<u64> = FillPolicy::new("function").one_fill(OneFill::Everywhere).json();
+    let (began, open) = (Semaphore::new(0), Semaphore::new(0));
+    let runs = here.larder.get_or_fill("turn", &values, || async {
+        began.add_permits(1);
+        drop(open.acquire().await.unwrap());
+        Ok::<_, ()>(1)
+    });
+    let waits = async {
+        drop(began.acquire().await.unwrap());
+        let other = || async { Ok::<_, ()>(2) };
+        there.larder.get_or_fill("turn", &values, other).await
+    };
+    let opens = async {
+        // The second time it is told of the end.
+        let others = [("whose", "others")];
+        recording
+            .until("larder_turns_total", &others, 2, async || {})
+            .await;
+        open.add_permits(1);
+    };
+    let (ran, waited, ()) = tokio::join!(runs, waits, opens);
+    assert_eq!((ran, waited), (Ok(1), Ok(1)));
 }
 
 async fn faults(here: &Instance, server: &RedisServer, recording: &mut Recording) {

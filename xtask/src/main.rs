@@ -75,7 +75,7 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "alerts",
         arguments: "",
-        purpose: "holds the alerts for Prometheus against their tests, with its `promtool`",
+        purpose: "holds the dashboard and the alerts against `promtool` of Prometheus, and the alerts against their tests",
         run: alerts::command,
     },
     Command {

@@ -6,8 +6,8 @@ use larder_store::ReadToken;
 
 use crate::cache_control::Directives;
 use crate::hints::CacheHints;
-use crate::locate::Reading;
 use crate::policy::{Policy, RequestView};
+use crate::reading::Reading;
 use crate::rules::SetCookie;
 use crate::status::{BypassReason, UncacheableReason};
 use crate::targeted;

@@ -121,7 +121,8 @@ where
     tracing::debug!(
         cache = &*making.layer.policy.name,
         reason = making.fill.reason.as_str(),
-        path = request.uri().path(),
+        http.request.method = request.method().as_str(),
+        url.path = request.uri().path(),
         ?hidden,
         "filling"
     );

@@ -43,7 +43,7 @@ impl Making {
         if let Some(error) = &self.unfilled {
             // Not to be overlooked: the layer keeps nothing of this route.
             let cache = &*policy.name;
-            tracing::error!(cache, path = self.path, %error, "a tag has no value, so the response is not kept");
+            tracing::error!(cache, url.path = self.path, %error, "a tag has no value, so the response is not kept");
             return Err(UncacheableReason::UnresolvedTag);
         }
         let mut tags = self.tags.clone();

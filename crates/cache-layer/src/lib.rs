@@ -79,6 +79,7 @@ mod presets;
 mod profile;
 mod query;
 mod read;
+mod reading;
 mod recipe;
 mod refresh;
 mod rules;

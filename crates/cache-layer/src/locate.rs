@@ -10,6 +10,7 @@ use crate::cached::{Cached, Tier};
 use crate::engine::Core;
 use crate::key::{self, KeyBytes};
 use crate::policy::Policy;
+use crate::reading::Reading;
 use crate::status::MissReason;
 
 /// What was found under a key: a response, or another kind of entry.
@@ -24,25 +25,6 @@ pub(crate) enum Found<C = Cached> {
     },
     /// None.
     Nothing(MissReason),
-}
-
-/// What a reader is content with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reading {
-    /// What the store answers.
-    Usual,
-    /// Nothing that was forgotten before it asked, not even softly: it has a [`ReadToken`](larder_store::ReadToken).
-    Strict,
-}
-
-impl Reading {
-    #[inline]
-    fn ask(self, core: &Core, key: &[u8]) -> Answer<Result<Lookup, StoreError>> {
-        match self {
-            Self::Usual => core.store.lookup(key),
-            Self::Strict => core.store.lookup_strictly(key),
-        }
-    }
 }
 
 /// Where to look for responses that answer several queries.
@@ -69,7 +51,7 @@ pub(crate) fn at_once(
     headers: &HeaderMap,
     reading: Reading,
 ) -> Option<Located> {
-    let first = ready(reading.ask(core, primary.as_slice()))?;
+    let first = ready(reading.ask(&*core.store, primary.as_slice()))?;
     let lists = match split(first, reading) {
         Ok(found) => return Some(Located { found, varies: None }),
         Err(marker) => marker,
@@ -77,7 +59,7 @@ pub(crate) fn at_once(
     let mut choice = Choice::default();
     for names in variants(&lists) {
         let variant = key::of_variant(primary.as_slice(), names, headers, policy);
-        choice.consider(ready(reading.ask(core, variant.as_slice()))?, reading);
+        choice.consider(ready(reading.ask(&*core.store, variant.as_slice()))?, reading);
     }
     Some(choice.located(&lists))
 }
@@ -90,7 +72,7 @@ async fn wait(
     headers: &HeaderMap,
     reading: Reading,
 ) -> Located {
-    let first = core.ask(reading.ask(core, primary)).await;
+    let first = core.ask(reading.ask(&*core.store, primary)).await;
     let lists = match split(first, reading) {
         Ok(found) => return Located { found, varies: None },
         Err(marker) => marker,
@@ -98,7 +80,10 @@ async fn wait(
     let mut choice = Choice::default();
     for names in variants(&lists) {
         let variant = key::of_variant(primary, names, headers, policy);
-        choice.consider(core.ask(reading.ask(core, variant.as_slice())).await, reading);
+        choice.consider(
+            core.ask(reading.ask(&*core.store, variant.as_slice())).await,
+            reading,
+        );
     }
     choice.located(&lists)
 }
@@ -193,7 +178,6 @@ fn split(lookup: Result<Lookup, StoreError>, reading: Reading) -> Result<Found, 
     )
 }
 
-/// Why nothing of use was found.
 /// The entry that was found, whether it is stale whatever its age, and where it was.
 #[inline]
 pub(crate) fn entry_of(lookup: Result<Lookup, StoreError>) -> Result<(SharedEntry, bool, Tier), MissReason> {
@@ -207,6 +191,7 @@ pub(crate) fn entry_of(lookup: Result<Lookup, StoreError>) -> Result<(SharedEntr
     }
 }
 
+/// Why nothing of use was found.
 const fn why(nothing: &Lookup) -> MissReason {
     match nothing {
         Lookup::Forgotten => MissReason::Tag,

@@ -64,7 +64,7 @@ impl Metrics {
         }
     }
 
-    /// A timer for one look-up in so many: two looks at the clock would cost more than the rest of a hit.
+    /// A timer for one look-up in so many: a sample tells as well what each hit would pay two looks at the clock for.
     #[inline]
     pub(crate) fn timer() -> Option<Instant> {
         (fastrand::u32(..SAMPLE) == 0).then(Instant::now)

@@ -14,8 +14,9 @@ use crate::engine::Flight;
 use crate::fill::{self, Fill};
 use crate::hide::hide_conditions;
 use crate::lead::Lead;
-use crate::locate::{self, Found, Reading};
+use crate::locate::{self, Found};
 use crate::metrics::rare;
+use crate::reading::Reading;
 use crate::status::MissReason;
 use crate::trip::Trip;
 
@@ -69,7 +70,13 @@ where
             before: Some(served),
             reason: MissReason::Expired,
         };
-        let span = tracing::debug_span!("larder_refresh", cache = &*layer.policy.name, trigger);
+        let span = tracing::debug_span!(
+            "larder_refresh",
+            cache = &*layer.policy.name,
+            trigger,
+            http.request.method = "GET",
+            url.path = self.request.uri().path(),
+        );
         let name = Arc::clone(&layer.policy.name);
         let limit = layer.policy.background_timeout;
         let work = async move {

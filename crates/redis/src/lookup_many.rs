@@ -8,7 +8,7 @@ use larder_store::{Key, Lookup, SharedEntry, StoreError};
 use crate::board::Noted;
 use crate::link::{Link, Live};
 use crate::lookup::{Shelves, better, found};
-use crate::metrics::Operation;
+use crate::metrics::{self, Operation};
 use crate::pack::unpack;
 use crate::protocol::{RecordId, Verdict};
 use crate::seal::{Seal, open};
@@ -71,7 +71,10 @@ async fn many(link: &Arc<Link>, shelves: &Shelves, keys: Vec<Key>) -> Result<Vec
         let judge = |seal: &Seal| judge(&live, seal, &places, &records, want.noted.as_ref());
         let local = match &want.held {
             Some(entry) => match Seal::of(entry).and_then(judge) {
-                Some(verdict) => found(verdict, Arc::clone(entry), Lookup::Found),
+                Some(verdict) => {
+                    metrics::revalidated(verdict);
+                    found(verdict, Arc::clone(entry), Lookup::Found)
+                }
                 None => Lookup::Absent,
             },
             None => Lookup::Absent,

@@ -22,7 +22,7 @@ pub(crate) enum Operation {
     Put,
     Forget,
     Announce,
-    /// Whether another instance fills already, and that this one does or no longer does.
+    /// The turn to fill, among all processes.
     Turn,
 }
 
@@ -97,6 +97,11 @@ pub(crate) fn replayed(mode: &'static str) {
         ("result", "ok"),
     ];
     counter!("larder_invalidations_total", &labels).increment(1);
+}
+
+/// The turn to fill is this process's own, or another's.
+pub(crate) fn turn(whose: &'static str) {
+    counter!("larder_turns_total", "backend" => "redis", "whose" => whose).increment(1);
 }
 
 /// The server told of changes.

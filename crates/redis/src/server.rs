@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use larder_store::{Answer, StoreError, StoreErrorKind, Strength, Survey, Wanted};
+use larder_store::{Answer as Later, StoreError, StoreErrorKind, Strength, Survey, Wanted};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Cmd, RedisResult, Script, Value};
 use xxhash_rust::xxh3::xxh3_64;
@@ -189,88 +189,72 @@ impl Server {
         Ok((bytes.pop().flatten(), records))
     }
 
-    /// The bytes of many entries, and after them the root and the records that they are thought to need.
+    /// The bytes of many entries, and the root and the records that they are thought to need, which were asked for after them.
     pub(crate) async fn entries(
         &self,
         names: &Names,
         keys: &[&[u8]],
         ids: &[RecordId],
     ) -> Result<(Vec<Option<Bytes>>, Records), StoreError> {
-        let (first, rest) = ids.split_at(ids.len().min(CHUNK));
-        let mut reads = vec![reading(names, first)];
-        for ids in rest.chunks(CHUNK) {
-            let mut read = redis::cmd("MGET");
-            read.arg(ids.iter().map(|id| names.record(*id)).collect::<Vec<_>>());
-            reads.push(read);
-        }
-        let gets = keys.iter().map(|key| names.entry(key)).collect();
-        let (bytes, answers) = match &self.entries {
-            Entries::Beside => self.in_one_trip(gets, reads).await?,
-            _ => {
-                let records = async {
-                    let mut answers = Vec::with_capacity(reads.len());
-                    for read in &reads {
-                        answers.push(self.ask(read).await?);
-                    }
-                    Ok::<_, StoreError>(answers)
-                };
-                let (bytes, answers) = tokio::join!(self.over_nodes(gets), records);
-                (bytes, answers?)
+        let gets = keys.iter().map(|key| {
+            let mut get = redis::cmd("GET");
+            get.arg(names.entry(key));
+            get
+        });
+        let (bytes, values) = match &self.entries {
+            Entries::Beside => {
+                let mut pipe = redis::pipe();
+                for get in gets {
+                    pipe.add_command(get);
+                }
+                let mut bytes = self.answers(pipe, names, ids).await?;
+                let values = bytes.split_off(keys.len());
+                (bytes, values)
             }
-        };
-        let mut values = Vec::with_capacity(ids.len() + 1);
-        for answer in answers {
-            values.extend(strings(answer)?);
-        }
-        if bytes.len() != keys.len() || values.len() != ids.len() + 1 {
-            return Err(nonsense());
-        }
-        Ok((bytes, Records(values)))
-    }
-
-    /// Entries and records that are on one server.
-    async fn in_one_trip(
-        &self,
-        gets: Vec<String>,
-        reads: Vec<Cmd>,
-    ) -> Result<(Vec<Option<Bytes>>, Vec<Value>), StoreError> {
-        let count = gets.len();
-        let mut pipe = redis::pipe();
-        for name in gets {
-            pipe.cmd("GET").arg(name);
-        }
-        for read in reads {
-            pipe.add_command(read);
-        }
-        pipe.ignore_errors();
-        let answers: Vec<RedisResult<Value>> =
-            pipe.query_async(&mut self.wire.clone()).await.map_err(failed)?;
-        let mut answers = answers.into_iter();
-        let bytes = answers.by_ref().take(count).map(string);
-        let bytes = bytes.collect::<Result<_, _>>()?;
-        let records = answers.map(|answer| answer.map_err(failed));
-        Ok((bytes, records.collect::<Result<_, _>>()?))
-    }
-
-    /// Entries that are each on a node of its own, all asked for at once. What cannot be had is another node's affair, and no
-    /// reason to leave the one with the records alone.
-    async fn over_nodes(&self, gets: Vec<String>) -> Vec<Option<Bytes>> {
-        let ask = |name: String| {
-            let server = self.clone();
-            Answer::Later(Box::pin(async move {
-                let mut get = redis::cmd("GET");
-                match server.ask_for_entry(&name, get.arg(&name)).await {
-                    Ok(Value::BulkString(bytes)) => Some(Bytes::from(bytes)),
-                    Ok(_) => None,
-                    Err(error) => {
+            _ => {
+                let asking = keys.iter().zip(gets).map(|(key, get)| {
+                    let (server, name) = (self.clone(), names.entry(key));
+                    Later::Later(Box::pin(async move { server.ask_for_entry(&name, &get).await }))
+                });
+                let asking = Later::all(asking.collect()).wait();
+                let (bytes, values) = tokio::join!(asking, self.answers(redis::pipe(), names, ids));
+                // Another node's affair, and no reason to leave this server alone.
+                let bytes = bytes.into_iter().map(|bytes| {
+                    Ok(bytes.unwrap_or_else(|error| {
                         tracing::debug!(%error, "an entry cannot be had");
                         metrics::failed(&error);
-                        None
-                    }
-                }
-            }))
+                        Value::Nil
+                    }))
+                });
+                (bytes.collect(), values?)
+            }
         };
-        Answer::all(gets.into_iter().map(ask).collect()).wait().await
+        let bytes = bytes.into_iter().map(string).collect::<Result<Vec<_>, _>>()?;
+        let mut records = Vec::with_capacity(ids.len() + 1);
+        for answer in values {
+            records.extend(strings(answer.map_err(failed)?)?);
+        }
+        if bytes.len() != keys.len() || records.len() != ids.len() + 1 {
+            return Err(nonsense());
+        }
+        Ok((bytes, Records(records)))
+    }
+
+    /// Sends `pipe` to the server of the records, and behind it the questions for the root and for these.
+    async fn answers(
+        &self,
+        mut pipe: redis::Pipeline,
+        names: &Names,
+        ids: &[RecordId],
+    ) -> Result<Vec<RedisResult<Value>>, StoreError> {
+        let (first, rest) = ids.split_at(ids.len().min(CHUNK));
+        pipe.add_command(reading(names, first));
+        for ids in rest.chunks(CHUNK) {
+            let ids: Vec<_> = ids.iter().map(|id| names.record(*id)).collect();
+            pipe.cmd("MGET").arg(ids);
+        }
+        pipe.ignore_errors();
+        pipe.query_async(&mut self.wire.clone()).await.map_err(failed)
     }
 
     /// What the records say of an entry.

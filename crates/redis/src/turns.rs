@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use larder_store::{Lease, StoreError, Turn, TurnEnd};
-use metrics::counter;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
@@ -18,7 +17,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::ear::{Ear, Heard};
 use crate::link::Link;
-use crate::metrics::Operation;
+use crate::metrics::{self, Operation};
 use crate::server::random;
 
 /// How long a lease lasts when nobody renews it: so long others wait for a process that died.
@@ -84,14 +83,14 @@ impl Turns {
         let asking = live.server.take_turn(&link.names, id.0, token, LEASE);
         match link.within(&live, Operation::Turn, asking).await? {
             None => {
-                count("own");
+                metrics::turn("own");
                 let held = Held::new(link, id, token);
                 let weak = Arc::downgrade(&held);
                 let lease = Lease::new(move |end| held.ends(end));
                 Ok((Turn::Own(Some(lease)), weak))
             }
             Some(left) => {
-                count("others");
+                metrics::turn("others");
                 let left = left.clamp(LEAST, LEASE);
                 let turns = Arc::clone(&self);
                 Ok((Turn::Others(Box::pin(turns.hear(link, heard, left))), Weak::new()))
@@ -273,10 +272,6 @@ fn write(id: TurnId, end: u8) -> [u8; 17] {
     let mut message = [end; 17];
     message[..16].copy_from_slice(&id.0.to_be_bytes());
     message
-}
-
-fn count(whose: &'static str) {
-    counter!("larder_turns_total", "backend" => "redis", "whose" => whose).increment(1);
 }
 
 #[cfg(test)]

@@ -242,7 +242,7 @@ impl<'a, T: Any + Clone + Send + Sync> Trip<'a, T> {
     pub(super) async fn stands_in(&self) -> Option<&HeldValue> {
         let core = self.core();
         let entry = self.before.as_ref()?;
-        let known = core.is_known(&entry.entry).await;
+        let known = core.is_known(&entry.0).await;
         (known && may_stand_in(entry.lifetime(), core.clock.now(), Duration::ZERO)).then_some(entry)
     }
 
@@ -318,11 +318,8 @@ impl<'a, T: Any + Clone + Send + Sync> Trip<'a, T> {
         if !valid {
             return None;
         }
-        let made = HeldValue {
-            entry,
-            tier: Tier::Memory,
-        };
-        self.values.serve(&made, Outcome::Coalesced)
+        self.values
+            .serve(&HeldValue(entry, Tier::Memory), Outcome::Coalesced)
     }
 
     /// Makes the value here. `leader` frees those who wait, however this ends.

@@ -296,7 +296,7 @@ impl<T: Any + Clone + Send + Sync> Place<'_, T> {
                 && let Some(value) = values.hit(&entry)
             {
                 if let Some(began) = timer {
-                    let age = entry.entry.lifetime.age_ms(now);
+                    let age = entry.0.lifetime.age_ms(now);
                     Metrics::sample(&policy.name, entry.tier(), began, age);
                 }
                 return Ok(value);

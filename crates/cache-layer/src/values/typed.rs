@@ -122,12 +122,14 @@ impl<T: Any + Send + Sync> Values<T> {
             return Found::Nothing(MissReason::Schema);
         };
         if value.live_as::<T>().is_some() {
-            let entry = HeldValue { entry, tier };
-            return Found::Entry { entry, soft };
+            return Found::Entry {
+                entry: HeldValue(entry, tier),
+                soft,
+            };
         }
         match value.read(self.policy.schema(&self.codec), self.codec.decode) {
             Ok(_) => Found::Entry {
-                entry: HeldValue { entry, tier },
+                entry: HeldValue(entry, tier),
                 soft,
             },
             Err(Unread::Schema) => Found::Nothing(MissReason::Schema),
@@ -197,7 +199,7 @@ impl<T: Any + Clone> Values<T> {
         policy.metrics.outcome(&policy.name, entry.tier().hit());
         policy
             .metrics
-            .saved(&policy.name, entry.lifetime().load_ms, entry.entry.body_len());
+            .saved(&policy.name, entry.lifetime().load_ms, entry.0.body_len());
         Some(value)
     }
 
@@ -248,27 +250,24 @@ pub(super) enum Keeping {
 
 /// An entry that is a value, which was read as what it is wanted as, and where it was found.
 #[derive(Debug, Clone)]
-pub(super) struct HeldValue {
-    pub(super) entry: SharedEntry,
-    pub(super) tier: Tier,
-}
+pub(super) struct HeldValue(pub(super) SharedEntry, pub(super) Tier);
 
 impl HeldValue {
     #[inline]
     pub(super) fn value<T: Any>(&self) -> Option<&T> {
-        self.entry.value()?.live_as()
+        self.0.value()?.live_as()
     }
 }
 
 impl Held for HeldValue {
     #[inline]
     fn lifetime(&self) -> &Lifetime {
-        &self.entry.lifetime
+        &self.0.lifetime
     }
 
     #[inline]
     fn tier(&self) -> Tier {
-        self.tier
+        self.1
     }
 }
 
