@@ -101,7 +101,7 @@ impl Gate {
 
 /// How many turns are waited for, as the server knows it.
 fn waited_for(server: &RedisServer) -> usize {
-    let leases = server.cli(&["KEYS", "larder:f1:*"]);
+    let leases = server.cli(&["KEYS", "{larder}:f1:*"]);
     leases
         .lines()
         .filter(|lease| !lease.is_empty() && server.cli(&["STRLEN", lease.trim()]).trim() == "17")
@@ -184,7 +184,7 @@ async fn functions_wait_for_a_run_that_outlasts_its_lease() {
     }
     assert_eq!(gate.runs(), 1);
     until("no lease is left", || {
-        server.cli(&["KEYS", "larder:f1:*"]).trim().is_empty()
+        server.cli(&["KEYS", "{larder}:f1:*"]).trim().is_empty()
     })
     .await;
 }
@@ -204,7 +204,7 @@ async fn it_can_be_switched_off() {
         });
     }
     until("each runs", || gate.runs() == 4).await;
-    assert_eq!(server.cli(&["KEYS", "larder:f1:*"]).trim(), "", "nobody asked");
+    assert_eq!(server.cli(&["KEYS", "{larder}:f1:*"]).trim(), "", "nobody asked");
     gate.opens();
     while let Some(value) = soon(calls.join_next()).await {
         value.unwrap().unwrap();

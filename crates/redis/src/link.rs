@@ -17,13 +17,13 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::board::Board;
-use crate::budget::{Budget, LEASE, REST, STRIKES};
+use crate::budget::{Budget, LEASE, REST, STRIKES, WATCH};
 use crate::metrics::{self, Breaker, Operation};
 use crate::pending::{Invalidation, Pending};
 use crate::protocol::{IntentId, Names, RecordId};
 use crate::server::{Scope, Server};
 use crate::source::Source;
-use crate::watch::watch;
+use crate::watch::confirm;
 
 /// A supervised connection to one server.
 pub(crate) struct Link {
@@ -61,11 +61,11 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    pub(crate) fn confirmed(&self) -> Instant {
+    fn confirmed(&self) -> Instant {
         *self.confirmed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn confirm(&self, at: Instant) {
+    fn confirm(&self, at: Instant) {
         *self.confirmed.lock().unwrap_or_else(PoisonError::into_inner) = at;
     }
 }
@@ -294,7 +294,7 @@ impl Link {
     }
 
     /// Gives a connection up, unless it has been replaced already.
-    pub(crate) fn give_up(self: &Arc<Self>, live: &Arc<Live>, error: &StoreError) {
+    fn give_up(self: &Arc<Self>, live: &Arc<Live>, error: &StoreError) {
         let mut state = self.state();
         if !state
             .live
@@ -370,7 +370,10 @@ impl Link {
                         strikes: AtomicU32::new(0),
                         confirmed: Mutex::new(asked),
                     });
-                    watch(self, &live);
+                    if let Ok(runtime) = Handle::try_current() {
+                        let watched = keep_watch(Arc::downgrade(self), Arc::downgrade(&live));
+                        drop(runtime.spawn(watched));
+                    }
                     state.live = Some(live);
                     state.rest = Duration::ZERO;
                     state.failure = None;
@@ -397,6 +400,27 @@ impl Link {
     fn state(&self) -> MutexGuard<'_, State> {
         // Consistent at every point at which a panic can come.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Has a connection confirmed for as long as it is the link's, and gives it up when it is not.
+async fn keep_watch(link: Weak<Link>, live: Weak<Live>) {
+    loop {
+        sleep(WATCH).await;
+        let Some((link, live)) = link.upgrade().zip(live.upgrade()) else {
+            return;
+        };
+        match confirm(&link.source, &live.server, live.confirmed()).await {
+            Ok(at) => live.confirm(at),
+            Err(error) => {
+                // What was told by a server that may be none any more is no proof.
+                if let Some(board) = &link.board {
+                    board.all_changed();
+                }
+                link.give_up(&live, &error);
+                return;
+            }
+        }
     }
 }
 

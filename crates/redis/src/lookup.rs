@@ -21,7 +21,7 @@ pub(crate) struct Shelves {
     hints: Cache<u64, Arc<[RecordId]>>,
     clock: Clock,
     /// No entry on the server has more bytes.
-    largest: usize,
+    pub(crate) largest: usize,
 }
 
 /// How many keys have a hint: some 4 MiB.

@@ -9,6 +9,7 @@ use crate::board::Noted;
 use crate::link::{Link, Live};
 use crate::lookup::{Shelves, better, found};
 use crate::metrics::{self, Operation};
+use crate::pack::unpack;
 use crate::protocol::{RecordId, Verdict};
 use crate::seal::{Seal, open};
 use crate::server::Records;
@@ -87,6 +88,7 @@ async fn many(link: &Arc<Link>, shelves: &Shelves, keys: Vec<Key>) -> Result<Vec
             all.push(local);
             continue;
         };
+        let fetched = unpack(fetched, shelves.largest);
         let entry = match open(&fetched, want.key.as_bytes(), link) {
             Ok(entry) => entry,
             Err(useless) => {

@@ -24,8 +24,8 @@ use crate::tls::Certificates;
 /// it asked who it is. Its own connections end with that process, and so does one that was taken out of a pool. A
 /// `ConnectionManager` and a `ClusterConnection` connect again by themselves: that another server answers, or the same after
 /// a restart from a snapshot, is noticed by asking twice a second, and until then entries that were forgotten may be
-/// served. And nobody can listen on them: [`Coherence::Bounded`](crate::Coherence::Bounded) needs
-/// [`Builder::listen_at`](crate::Builder::listen_at), with a pool too.
+/// served. Nobody can listen on them either: [`Coherence::Bounded`](crate::Coherence::Bounded), and one fill for all
+/// instances, need [`Builder::listen_at`](crate::Builder::listen_at), with a pool too.
 #[derive(Clone)]
 pub struct Place(pub(crate) Kind);
 

@@ -109,6 +109,13 @@ async fn shared(place: Place) -> WithServer {
     }
 }
 
+async fn many_by_cluster() -> WithServer {
+    WithServer {
+        many: true,
+        ..by_cluster().await
+    }
+}
+
 async fn by_cluster() -> WithServer {
     shared(Place::cluster(RedisCluster::shared().urls())).await
 }
@@ -212,4 +219,8 @@ mod cluster {
 /// The primary that a Sentinel names.
 mod sentinel {
     larder_testkit::store_conformance!(shared: super::by_sentinel);
+}
+
+mod many_in_a_cluster {
+    larder_testkit::store_conformance!(shared: super::many_by_cluster);
 }

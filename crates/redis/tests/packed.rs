@@ -4,7 +4,7 @@
 
 mod support;
 
-use larder_store::{Lookup, Useless};
+use larder_store::{Key, Lookup, Store, Useless};
 use larder_testkit::RedisServer;
 use support::{fill, hit, lookup, shop};
 
@@ -32,6 +32,9 @@ async fn large_entries_are_compressed_and_read_by_all() {
     println!("{} bytes take {packed}", long.len());
     assert!(packed < long.len() / 20, "{packed}");
     assert_eq!(hit(&reader, "key").await.as_deref(), Some(&*long));
+    let mut many = reader.lookup_many(&[Key::from(&b"key"[..])]).wait().await;
+    let one = many.pop().unwrap().unwrap();
+    assert_eq!(support::text(&one).as_deref(), Some(&*long), "as one of many");
     let (tags, seen) = support::survey(&writer).await;
     assert_eq!(
         (seen, tags.len()),
