@@ -162,6 +162,7 @@ const ELSEWHERE: &[(&str, &str, &[&str])] = &[
         "kind",
         &["loading", "oom", "protocol", "readonly"],
     ),
+    ("larder_cache_refresh_total", "trigger", &["outlived"]),
     (
         "larder_idempotency_lost_total",
         "cause",

@@ -80,7 +80,6 @@
 //!   `store_total{result="rejected_form"}`.
 //! - **The time from an invalidation here to its arrival there**: clocks of two machines cannot tell it. `coherence_lag_seconds`
 //!   is the same road, measured with one clock.
-//! - **Waits for another instance's fill**: instances do not wait for each other, so `scope` is always `local`.
 //! - **A reason `breaker` among those of a bypass**: a request past a store that is left alone runs its handler as a miss does,
 //!   and is counted there.
 //!

@@ -5,13 +5,20 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::IntoResponse;
 use http::{Request, Response};
-use larder::{CacheHints, CacheLayer, Coherence, FillPolicy, Larder, Limits, RedisStore, Values};
+use larder::{CacheHints, CacheLayer, Coherence, FillPolicy, Larder, Limits, OneFill, RedisStore, Values};
 use larder_testkit::RedisServer;
 
 use crate::record::Recording;
 use crate::support_flows::*;
 
 const SECOND: Duration = Duration::from_secs(1);
+
+/// A page that takes until it is let go on.
+#[derive(Clone, Default)]
+struct Gated {
+    runs: Count,
+    gate: Gate,
+}
 
 /// One instance.
 struct Instance {
@@ -21,7 +28,7 @@ struct Instance {
 }
 
 impl Instance {
-    async fn new(builder: larder::RedisBuilder) -> Self {
+    async fn new(builder: larder::RedisBuilder, gate: &Gated) -> Self {
         // Whatever else the machine does: what is to be late here hangs.
         let store = builder
             .budget(SECOND / 2)
@@ -33,7 +40,7 @@ impl Instance {
         limits.store_timeout = SECOND * 5;
         limits.invalidation_timeout = SECOND * 5;
         let larder = Larder::builder(store.clone()).limits(limits).build();
-        let app = app(&layer(&larder), handler(larder.clone()));
+        let app = app(&layer(&larder), handler(larder.clone(), gate.clone()));
         Self { larder, store, app }
     }
 
@@ -48,14 +55,16 @@ impl Instance {
 }
 
 fn layer(larder: &Larder) -> CacheLayer {
-    larder.cache("shared").ttl(SECOND * 60).tag("secret-tag")
+    let layer = larder.cache("shared").ttl(SECOND * 60).tag("secret-tag");
+    layer.one_fill(OneFill::Everywhere)
 }
 
 fn handler(
     larder: Larder,
+    gate: Gated,
 ) -> impl Fn(Request<Body>) -> std::pin::Pin<Box<dyn Future<Output = Response<Body>> + Send>> + Clone {
     move |request| {
-        let larder = larder.clone();
+        let (larder, gate) = (larder.clone(), gate.clone());
         Box::pin(async move {
             let own = CacheHints::new().tag("secret-own");
             match request.uri().path() {
@@ -63,6 +72,11 @@ fn handler(
                 "/overtaken" => {
                     larder.invalidate_tag("secret-own").await.unwrap();
                     (own, "body").into_response()
+                }
+                "/gated" => {
+                    gate.runs.add();
+                    gate.gate.pass().await;
+                    ok("body")
                 }
                 "/large" => ok("x".repeat(100 << 10)),
                 _ => ok("body"),
@@ -87,13 +101,19 @@ async fn number(instance: &Instance) -> u64 {
 }
 
 pub(crate) async fn drive(recording: &mut Recording) {
-    let mut server = RedisServer::start();
-    let here = Instance::new(RedisStore::builder(server.url())).await;
-    let there = Instance::new(RedisStore::builder(server.url()).memory(0).largest(64 << 10)).await;
+    let (mut server, gate) = (RedisServer::start(), Gated::default());
+    let here = Instance::new(RedisStore::builder(server.url()), &gate).await;
+    let there = Instance::new(
+        RedisStore::builder(server.url()).memory(0).largest(64 << 10),
+        &gate,
+    )
+    .await;
     shared(&here, &there).await;
     recording.look();
     let overtaken = recording.seen.total("larder_cache_fill_race_total", &[]);
-    assert_eq!(overtaken, 1, "what is overtaken counts once, whoever finds out");
+    // By an invalidation, and by a change that was announced.
+    assert_eq!(overtaken, 2, "what is overtaken counts once, whoever finds out");
+    together(&here, &there, &server, &gate, recording).await;
     functions(&here, &there, &server).await;
     faults(&here, &server, recording).await;
     bounded(&mut server, recording).await;
@@ -115,6 +135,45 @@ async fn shared(here: &Instance, there: &Instance) {
     assert!(here.see("/").await.contains("detail=intent"));
     intent.finish().await.unwrap();
     assert!(here.see("/").await.contains("stored"));
+}
+
+/// One fills, and the other waits for it: again until it is told how that ended, for it may not listen yet.
+async fn together(
+    here: &Instance,
+    there: &Instance,
+    server: &RedisServer,
+    gate: &Gated,
+    recording: &mut Recording,
+) {
+    let is_waited_for = || {
+        let leases = server.cli(&["KEYS", "larder:f1:*"]);
+        let mut leases = leases.lines().filter(|lease| !lease.is_empty());
+        leases.any(|lease| server.cli(&["STRLEN", lease]).trim() == "17")
+    };
+    let mut round = 0;
+    let elsewhere = [("scope", "cluster")];
+    let both = async || {
+        round += 1;
+        gate.gate.close();
+        let uri = format!("/gated?{round}");
+        let fills = spawn(&here.app, get(&uri));
+        gate.runs.reach(round).await;
+        let waits = spawn(&there.app, get(&uri));
+        let end = tokio::time::Instant::now() + SECOND * 30;
+        // That another waits is written into the lease.
+        while !is_waited_for() {
+            assert!(tokio::time::Instant::now() < end, "nobody waits");
+            tokio::time::sleep(SECOND / 200).await;
+        }
+        gate.gate.open();
+        for answer in [fills, waits] {
+            text(in_time(answer).await.unwrap().unwrap()).await;
+        }
+        round = gate.runs.get();
+    };
+    recording
+        .until("larder_cache_coalesced_wait_seconds", &elsewhere, 1, both)
+        .await;
 }
 
 async fn functions(here: &Instance, there: &Instance, server: &RedisServer) {
@@ -172,7 +231,7 @@ async fn faults(here: &Instance, server: &RedisServer, recording: &mut Recording
 /// Hits that ask nobody, until the server is not heard.
 async fn bounded(server: &mut RedisServer, recording: &mut Recording) {
     let builder = RedisStore::builder(server.url()).coherence(Coherence::Bounded(SECOND / 5));
-    let listening = Instance::new(builder).await;
+    let listening = Instance::new(builder, &Gated::default()).await;
     let look = async || {
         listening.see("/").await;
     };
