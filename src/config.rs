@@ -14,7 +14,7 @@ use crate::error::Error;
 /// | `LARDER_ENABLED` | `true` or `false`: off, every request goes to its handler | `true` |
 /// | `LARDER_MEMORY` | the bound of the memory: bytes, or with `KiB`, `MiB`, `GiB`; at least 64 KiB | `64MiB` |
 /// | `LARDER_NAMESPACE` | 1 to 64 of `a-z 0-9 - _ .`: what parts this service's keys from another's in a store they share | `larder` |
-/// | `LARDER_REDIS_URL` | `redis://[user:password@]host[:port][/database]` or `unix:///path`; refused by a build without the feature `redis` | none: the embedded store |
+/// | `LARDER_REDIS_URL` | `redis://[user:password@]host[:port][/database]`, `unix:///path`, `redis+cluster://node,…` or `redis+sentinel://sentinel,…/name`; refused by a build without the feature `redis` | none: the embedded store |
 /// | `LARDER_HOT_TTL` | the lifetime of `hot_cache`: whole `ms`, `s`, `m`, `h` or `d`, more than zero | `5m` |
 /// | `LARDER_USER_TTL` | the lifetime of `user_cache` | `1m` |
 /// | `LARDER_PUBLIC_TTL` | the lifetime of `public_cache` | `30m` |

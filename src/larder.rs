@@ -6,7 +6,7 @@ use std::time::Duration;
 use larder_cache_layer::{CacheLayer, Engine, Identify, Limits, PerIdentity, PresetTtls, Profile, Switch};
 use larder_invalidation::{Actions, Invalidator, JournalLimits};
 use larder_lock::{Lease, LockOptions, Locker, Locks};
-use larder_store::{Clock, MemoryStore, Size, Store};
+use larder_store::{Clock, Finding, MemoryStore, Size, Store};
 
 use crate::config::Config;
 use crate::error::Error;
@@ -104,8 +104,8 @@ impl Larder {
     /// # Errors
     /// When the URL cannot be read, or the server cannot be reached within 2 s, refuses the credentials, or is a replica.
     #[cfg(feature = "redis")]
-    pub async fn redis(url: impl Into<String>) -> Result<Self, Error> {
-        Ok(Self::new(larder_redis::RedisStore::connect(url).await?))
+    pub async fn redis(place: impl Into<larder_redis::Place>) -> Result<Self, Error> {
+        Ok(Self::new(larder_redis::RedisStore::connect(place).await?))
     }
 
     /// A cache in `store`, to be told more.
@@ -230,6 +230,21 @@ impl Larder {
     #[must_use]
     pub fn size(&self) -> Size {
         self.engine.size()
+    }
+
+    /// Looks at what the store is on, and says what is amiss and what to change, the worst first: of a Redis server its
+    /// version, its memory, how fast it answers, and more. To be called when a service starts, or by who runs it; it takes
+    /// some ten round trips, and 2 s at most for each. Nothing is ever amiss with the embedded store.
+    ///
+    /// ```
+    /// # async fn example(larder: larder::Larder) {
+    /// for finding in larder.doctor().await {
+    ///     eprintln!("{finding}"); // warning (eviction): `maxmemory-policy` is `noeviction`: …
+    /// }
+    /// # }
+    /// ```
+    pub async fn doctor(&self) -> Vec<Finding> {
+        self.engine.doctor().await
     }
 
     /// Waits until no background fill and no invalidation that nobody waits for is under way. The wait is as long as the

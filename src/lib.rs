@@ -64,6 +64,9 @@
 //! | `serde` | on | values of functions as JSON and postcard, for stores outside the process |
 //! | `idempotency` | off | [`idempotency`]: one run per `Idempotency-Key`, and signed requests that are accepted once |
 //! | `json`, `toml` | off | [`Actions`] from files |
+//! | `redis-cluster`, `redis-connection-manager`, `redis-deadpool` | off | a `RedisStore` on a connection or pool that the service has already: see `Place`. A Cluster by URL needs none of them |
+//! | `redis-compression` | off | large entries are compressed on the Redis server |
+//! | `redis-tls` | off | `rediss://`, by rustls with ring |
 //! | `redis` | off | `RedisStore` and `Larder::redis`: entries shared by all instances of a service; [locks](lock) on Redis and Valkey servers; with `idempotency`, its records on Redis |
 //!
 //! Without `axum` the layers serve any tower service over `http` types. What waits (for another's handler, for a store,
@@ -115,10 +118,11 @@ pub use larder_macros::{Action, KeyPart, Tag, cached, invalidates};
 pub use larder_memo::NoMemo;
 pub use larder_memo::{Batch, Loader, Memo, MemoLayer, Remembering};
 #[cfg(feature = "redis")]
-pub use larder_redis::{Builder as RedisBuilder, Coherence, ConnectError, RedisStore};
+pub use larder_redis::{Builder as RedisBuilder, Coherence, ConnectError, Place, RedisStore};
 pub use larder_store as store;
 pub use larder_store::{
-    Clock, FakeClock, KeyPart, MemoryStore, ReadToken, Size, Store, Tag, TagTemplate, Timestamp,
+    Clock, FakeClock, Finding, KeyPart, MemoryStore, ReadToken, Severity, Size, Store, Tag, TagTemplate,
+    Timestamp,
 };
 #[cfg(feature = "axum")]
 pub use routes::RoutesWithLayers;

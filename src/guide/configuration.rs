@@ -16,7 +16,7 @@
 //! | `LARDER_LONG_TTL` | the same | `2h` | what `long` means |
 //! | `LARDER_VERY_LONG_TTL` | the same | `24h` | what `very_long` means |
 //! | `LARDER_NAMESPACE` | 1 to 64 of `a-z 0-9 - _ .` | `larder` | what the names of this service's keys on a Redis server begin with; without effect on the embedded store |
-//! | `LARDER_REDIS_URL` | `redis://[user:password@]host[:port][/database]`, `unix:///path` | none | where the Redis server is; `LARDER_MEMORY` is then the bound of the bodies in memory before it. Refused by a build without the feature `redis` |
+//! | `LARDER_REDIS_URL` | `redis://[user:password@]host[:port][/database]`, `unix:///path`, `redis+cluster://[user:password@]node[:port],…`, `redis+sentinel://[user:password@]sentinel[:port],…/name[/database]`; with the feature `redis-tls` also `rediss` | none | where the Redis server is, the Cluster, or the Sentinels and what they call the primary; `LARDER_MEMORY` is then the bound of the bodies in memory before it. Refused by a build without the feature `redis` |
 //!
 //! A variable that is empty is not set. A lifetime takes the place of the preset's and gives way to
 //! [`ttl`](crate::CacheLayer::ttl) in the code, and that to what the handler says. There is no variable for `cache`,

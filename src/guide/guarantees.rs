@@ -8,13 +8,15 @@
 //!
 //! | Promise | Held by |
 //! |---|---|
-//! | **No stale fill.** A response whose fill began before an invalidation of one of its tags is not served from the cache to a request that comes after it was complete, on any instance. That includes fills under way, background fills, 304s, and requests that wait for another's fill. What was forgotten is never served by the rules for stale answers | `crates/testkit/src/conformance/stale.rs` and `racing.rs`, which the memory store and the Redis store both run, and this one also with one instance that fills and another that looks (`crates/redis/tests/conformance.rs`); every order of the steps in `crates/redis/src/protocol/model.rs` |
+//! | **No stale fill.** A response whose fill began before an invalidation of one of its tags is not served from the cache to a request that comes after it was complete, on any instance. That includes fills under way, background fills, 304s, and requests that wait for another's fill. What was forgotten is never served by the rules for stale answers | `crates/testkit/src/conformance/stale.rs` and `racing.rs`, which the memory store and the Redis store both run, and this one also with one instance that fills and another that looks, with `Coherence::Bounded`, over a Cluster and over Sentinels (`crates/redis/tests/conformance.rs`); every order of the steps in `crates/redis/src/protocol/model.rs` |
 //! | **A bounded memory.** With `Coherence::Bounded(d)` a hit asks nobody, and is never older than `d` after an invalidation was complete, whatever messages or connections are lost, or servers restarted. By this process's monotonic clock alone | `crates/redis/tests/bounded.rs`; every order of the steps in `crates/redis/src/board.rs` |
 //! | **The writer sees its own change.** On the instance that forgot, at once; on others, at once with `Coherence::Strict`, and with `Coherence::Bounded` where its requests carry the [`ReadToken`](crate::ReadToken) of its change ([`read_your_writes`](crate::InvalidateLayer::read_your_writes)). After an invalidation that failed, the token's reads go past the cache | `crates/redis/tests/bounded.rs`, `tests/read_tokens.rs`, `examples/community/tests/consistency.rs` |
 //! | **Forgetting is cheap.** One record for each tag named, however many entries carry it; no scan, no set of keys; and nothing is left behind where nobody cached | `forgetting_what_nobody_cached_leaves_nothing_behind_and_costs_no_scan` in `crates/redis/tests/faults.rs` |
 //! | **What the server loses is a miss.** Evicted, expired, flushed, or gone back in time with a snapshot: an entry whose records are not those of its fill is dead, and stays so | `what_the_server_loses_is_a_miss_and_never_comes_back` and `a_restart_from_a_snapshot_brings_no_entry_back` there |
 //! | **The cache may fail, the request may not.** A server that hangs costs a few requests [the budget](#what-a-fault-costs), and then nothing; invalidations have more time, and are never dropped | the other tests there; `tests/redis.rs` |
 //! | **One fill for all.** Of all instances that miss an entry at the same time one runs the handler ([`OneFill`](crate::OneFill)). When it dies, the others go on after two seconds at most; when the server does, at once. Nothing else rests on it: two that run are one run too many | `tests/one_fill.rs` |
+//! | **A failover brings nothing back.** What the primary that was lost knew is not believed of the one that takes over, nor of itself when it is the primary again | `crates/redis/tests/cluster.rs`, `crates/redis/tests/sentinel.rs` |
+//! | **A primary that was replaced is left.** Where Sentinels say who it is: within half a second of most of them naming another, and within 2 s when most of them are not to be reached | `a_primary_that_was_replaced_is_not_read_from` and `who_hears_a_minority_of_sentinels_reads_nothing` there |
 //! | **No entry for another.** The whole key is kept with an entry and compared | `the_full_key_decides` of the conformance suite |
 //! | **A writer that dies.** What was [announced](crate::Larder::intend) before a change is forgotten in the end, even if nobody is left to say so | `crates/redis/tests/announced.rs` |
 //!
@@ -29,6 +31,11 @@
 //! | evicts | miss | those whose records or bodies went are gone |
 //! | full, and refuses to write | are answered from what is there; nothing new is kept | invalidations are carried out; before version 7 of the server, each forgets everything |
 //! | has become a replica | go to their handlers from the first write on | none is read from it |
+//! | fails over, to a replica or another node | as when it is down, until one has taken over; then miss once (`detail=epoch`) | are all forgotten |
+//! | of a Cluster: a node with entries alone is down or hangs | miss, three of them after the budget | its entries are misses; those in memory are hits |
+//! | of a Cluster: the slot of the records moves to another node | go to their handlers while it moves; invalidations are owed until it has moved | are all forgotten |
+//! | of a Cluster: the slot of an entry moves | none | none |
+//! | most Sentinels are not to be reached | go to their handlers, from 2 s on | are found again when they are back |
 //! | holds nonsense | miss (`detail=decode`, `schema`) | - |
 //!
 //! An invalidation that the server does not confirm within its time (1.9 s) fails, and is owed: the instance that called it
@@ -42,7 +49,11 @@
 //!   response after the invalidation.
 //! - **Writers that do not call.** What changes data without this library is not seen.
 //! - **Copies elsewhere.** What a browser or a CDN keeps by its `max-age` is theirs.
-//! - **A primary that was cut off** from the rest of its replication and goes on taking writes: set `min-replicas-to-write`.
+//! - **A primary that was cut off** from the rest of its replication and goes on taking writes: set `min-replicas-to-write`. By
+//!   Sentinels it is left as said above, and a Cluster's stops by itself after its node timeout; what it was told until then is
+//!   lost.
+//! - **Connections that are not the store's.** A `ConnectionManager` or a `ClusterConnection` connects again by itself; that
+//!   another process answers is noticed within half a second, and not before.
 //! - **A proxy** that changes the server beneath an open connection, without closing it.
 //! - **The order of two fills** between which nothing was forgotten: an older one may take the place of a younger.
 //! - **Wall clocks.** `Age` and lifetimes are by the clocks of the machines; whether an entry was forgotten is not.

@@ -49,7 +49,7 @@
 //! | `larder_invalidation_received_total` | counter | messages | `via`: `push` | messages of the Redis server that records changed, with `Coherence::Bounded` |
 //! | `larder_coherence_up` | gauge | state | - | 1 while the server is known to tell of changes, with `Coherence::Bounded` |
 //! | `larder_coherence_lag_seconds` | histogram | seconds | - | how long a beat of this process took to the server and back: so long does a change take to be told |
-//! | `larder_coherence_lapses_total` | counter | lapses | `reason`: `disconnect`, `heartbeat` | times from which on the server was not known to tell of changes |
+//! | `larder_coherence_lapses_total` | counter | lapses | `reason`: `disconnect`, `heartbeat`, `server` (another has the records) | times from which on the server was not known to tell of changes |
 //! | `larder_l1_revalidations_total` | counter | questions | `result`: `same`, `changed` | entries in memory whose stamps the server was asked for |
 //! | `larder_lock_acquire_total` | counter | attempts | `lock`; `result`: `acquired`, `busy`, `timeout`, `no_quorum` | attempts to take a lock |
 //! | `larder_lock_wait_seconds` | histogram | seconds | `lock` | how long they took |

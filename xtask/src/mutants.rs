@@ -94,7 +94,32 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         package: "larder-redis",
+        test: "sentinel",
+        name: "redis_believes_any_primary",
+    },
+    Mutant {
+        package: "larder-redis",
+        test: "cluster",
+        name: "redis_ignores_promotions",
+    },
+    Mutant {
+        package: "larder-redis",
+        test: "sentinel",
+        name: "redis_ignores_promotions",
+    },
+    Mutant {
+        package: "larder-redis",
+        test: "cluster",
+        name: "redis_ignores_run_id",
+    },
+    Mutant {
+        package: "larder-redis",
         test: "faults",
+        name: "redis_ignores_run_id",
+    },
+    Mutant {
+        package: "larder-redis",
+        test: "sentinel",
         name: "redis_ignores_run_id",
     },
     Mutant {

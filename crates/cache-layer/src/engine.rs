@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 use larder_store::{
-    Announcement, Answer, Capture, Clock, Entry, Flights, Forgotten, Key, Put, SharedEntry, Size, Store,
-    StoreError, StoreErrorKind, Strength, Survey, Tag, TagKind, Validity, VaryNames, Wanted,
+    Announcement, Answer, Capture, Clock, Entry, Finding, Flights, Forgotten, Key, Put, SharedEntry, Size,
+    Store, StoreError, StoreErrorKind, Strength, Survey, Tag, TagKind, Validity, VaryNames, Wanted,
 };
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -241,6 +241,11 @@ impl Engine {
     #[must_use]
     pub fn size(&self) -> Size {
         self.0.store.size()
+    }
+
+    /// What the store finds amiss with what it is on, the worst first.
+    pub async fn doctor(&self) -> Vec<Finding> {
+        self.0.store.doctor().wait().await
     }
 
     /// Some of the tags that entries carry: see [`Store::survey`].

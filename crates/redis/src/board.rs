@@ -144,6 +144,11 @@ impl Board {
         Some(Duration::from_nanos(now.saturating_sub(beat)))
     }
 
+    /// Whether the server was heard since the last lapse.
+    pub(crate) fn is_up(&self) -> bool {
+        self.up.load(Ordering::SeqCst)
+    }
+
     /// Whether a beat was sent and is not heard yet.
     pub(crate) fn is_awaiting(&self) -> bool {
         self.awaited().is_some()

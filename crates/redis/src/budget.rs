@@ -34,3 +34,9 @@ pub(crate) const STRIKES: u32 = 3;
 
 /// How long the server is left alone after it failed: from the first to the last of these, twice as long each time.
 pub(crate) const REST: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+
+/// How often a connection's server is asked whether it is still the one.
+pub(crate) const WATCH: Duration = Duration::from_millis(500);
+
+/// For how long that is believed: a connection over which it was not confirmed for so long is given up.
+pub(crate) const LEASE: Duration = Duration::from_secs(2);

@@ -5,20 +5,25 @@ use std::fmt;
 use std::time::Duration;
 
 use larder_store::Clock;
-use redis::io::tcp::TcpSettings;
-use redis::{Client, IntoConnectionInfo};
+use redis::RedisError;
 
 use crate::board::Board;
 use crate::budget::Budget;
 use crate::feed::Coherence;
 use crate::link::Link;
+use crate::pack::Packing;
+use crate::place::Place;
 use crate::protocol::Names;
+use crate::source::Source;
+use crate::tls::Certificates;
 
 /// Makes a [`RedisStore`](crate::RedisStore).
 #[derive(Clone)]
 #[must_use = "a builder does nothing until `open` or `connect` is called"]
 pub struct Builder {
-    url: String,
+    place: Place,
+    listen_at: Option<Place>,
+    certificates: Certificates,
     namespace: String,
     pub(crate) memory: u64,
     pub(crate) longest: Duration,
@@ -26,6 +31,7 @@ pub struct Builder {
     pub(crate) budget: Budget,
     pub(crate) clock: Clock,
     pub(crate) coherence: Coherence,
+    pub(crate) packing: Packing,
 }
 
 impl Builder {
@@ -87,6 +93,36 @@ impl Builder {
         self
     }
 
+    /// Entries of at least so many bytes are compressed on the server, with LZ4, where that saves an eighth of them at least.
+    /// 16 KiB by default; `usize::MAX` compresses none. For a program without the feature `compression` they are misses.
+    #[cfg(feature = "compression")]
+    pub fn compress_from(mut self, bytes: usize) -> Self {
+        self.packing.from = bytes;
+        self
+    }
+
+    /// Where the server is listened to for [`Coherence::Bounded`], if that is not the place that the store was made with: a
+    /// connection manager, a pool or a cluster connection does not say where it leads. It must be the same server.
+    pub fn listen_at(mut self, place: impl Into<Place>) -> Self {
+        self.listen_at = Some(place.into());
+        self
+    }
+
+    /// The certificate of the authority that servers are believed by, in PEM, in place of those of the machine. For
+    /// `rediss://`, and connections of the store's own.
+    #[cfg(feature = "tls")]
+    pub fn authority(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.certificates.authority = Some(pem.into());
+        self
+    }
+
+    /// The certificate and the key, in PEM, by which servers know this service. By default there is none.
+    #[cfg(feature = "tls")]
+    pub fn certificate(mut self, certificate: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
+        self.certificates.own = Some((certificate.into(), key.into()));
+        self
+    }
+
     /// The longest that an entry is kept on the server, stale windows included. 24 h by default. The records of tags are
     /// kept for twice as long.
     pub fn longest(mut self, longest: Duration) -> Self {
@@ -101,9 +137,11 @@ impl Builder {
     }
 
     /// With everything by its default.
-    pub(crate) fn new(url: String) -> Self {
+    pub(crate) fn new(place: Place) -> Self {
         Self {
-            url,
+            place,
+            listen_at: None,
+            certificates: Certificates::default(),
             namespace: "larder".to_owned(),
             memory: 64 << 20,
             longest: Duration::from_secs(24 * 60 * 60),
@@ -111,20 +149,29 @@ impl Builder {
             budget: Budget::default(),
             clock: Clock::system(),
             coherence: Coherence::Strict,
+            packing: Packing::default(),
         }
     }
 
     /// The connection, which is not made yet.
     pub(crate) fn link(&self) -> Result<Link, ConnectError> {
-        let unusable = |error| ConnectError::new("the URL of the server cannot be used", error);
-        let info = self.url.as_str().into_connection_info().map_err(unusable)?;
-        // Otherwise small commands wait for the acknowledgement of those before.
-        let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
-        let address = info.addr().to_string();
-        let client = Client::open(info).map_err(unusable)?;
-        let names = Names::new(&self.namespace);
+        let unusable = |error: RedisError| ConnectError::new("the place of the server cannot be used", error);
+        let source = |place| Source::new(place, &self.certificates, self.budget).map_err(unusable);
+        let (here, listened) = (
+            source(&self.place)?,
+            self.listen_at.as_ref().map(source).transpose()?,
+        );
         let board = self.coherence.bound().map(|_| Board::new());
-        Ok(Link::new(client, address, names, self.budget, board))
+        if board.is_some() && !listened.as_ref().unwrap_or(&here).can_listen() {
+            let needed = "nobody can listen on a connection that is made elsewhere: name the server with `listen_at`, or \
+                          choose `Coherence::Strict`";
+            return Err(ConnectError::new(
+                "`Coherence::Bounded` needs a connection of its own",
+                needed,
+            ));
+        }
+        let names = Names::new(&self.namespace);
+        Ok(Link::new(here, listened, names, self.budget, board))
     }
 }
 
@@ -132,6 +179,7 @@ impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Not the URL, which may have a password in it.
         f.debug_struct("Builder")
+            .field("place", &self.place)
             .field("namespace", &self.namespace)
             .field("coherence", &self.coherence)
             .finish_non_exhaustive()

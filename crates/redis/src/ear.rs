@@ -12,8 +12,9 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::budget::REST;
+use crate::failure::failed;
 use crate::link::Link;
-use crate::server::{Server, failed};
+use crate::server::Server;
 
 /// Whether this process listens, and the one task that sees to it.
 pub(crate) struct Ear {
@@ -125,7 +126,8 @@ async fn open(
     link: &Arc<Link>,
     gone: watch::Sender<bool>,
 ) -> Result<redis::aio::MultiplexedConnection, StoreError> {
-    let info = link.client.get_connection_info();
+    let found = link.listened().find(&link.names, link.budget.connect).await?;
+    let info = found.get_connection_info();
     // Who is told without having asked needs RESP3.
     let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
     let client = Client::open(info.clone().set_redis_settings(settings)).map_err(failed)?;

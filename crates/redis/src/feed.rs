@@ -10,10 +10,11 @@ use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
 
 use crate::board::Board;
-use crate::budget::REST;
+use crate::budget::{REST, WATCH};
+use crate::failure::failed;
 use crate::link::Link;
 use crate::metrics;
-use crate::server::{Server, failed, random};
+use crate::server::{Server, random};
 
 /// How an entry in this process's memory is told to be valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -142,7 +143,8 @@ impl Ear {
     }
 
     async fn set_up(link: &Arc<Link>, number: u64) -> Result<Self, StoreError> {
-        let info = link.client.get_connection_info();
+        let found = link.listened().find(&link.names, link.budget.connect).await?;
+        let info = found.get_connection_info();
         // Who is told without having asked needs RESP3.
         let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
         let client = Client::open(info.clone().set_redis_settings(settings)).map_err(failed)?;
@@ -177,6 +179,13 @@ impl Ear {
         let mut sent = Instant::now();
         while let Some(link) = link.upgrade() {
             let Some(board) = &link.board else { break };
+            // Two connections, and one server: this one may be the one that was left behind.
+            if let Some(live) = link.current()
+                && !board.is_listening_to(live.server.run())
+            {
+                let other = "the records are on another server";
+                return ("server", StoreError::new(StoreErrorKind::ReadOnly, other));
+            }
             if !board.is_awaiting() {
                 sent = Instant::now();
                 board.beats(self.number, sent);
@@ -194,7 +203,7 @@ impl Ear {
                 break;
             }
             drop(link);
-            sleep(bound / 4).await;
+            sleep((bound / 4).min(WATCH)).await;
         }
         let error = StoreError::new(StoreErrorKind::Timeout, "a beat was not heard in time");
         ("heartbeat", error)

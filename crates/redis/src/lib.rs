@@ -16,20 +16,36 @@
 mod board;
 mod budget;
 mod builder;
+mod cluster;
+mod doctor;
 mod ear;
+mod failure;
 mod feed;
+#[cfg(all(feature = "compression", any(test, fuzzing)))]
+pub mod fuzzing;
 mod link;
 mod lookup;
 mod lookup_many;
 mod metrics;
+mod nodes;
+mod pack;
 mod pending;
+mod place;
 mod protocol;
 mod seal;
+mod sentinel;
 mod server;
+mod slot;
+mod source;
 mod store;
+mod survey;
+mod tls;
 mod turns;
+mod watch;
+mod wire;
 mod writes;
 
 pub use builder::{Builder, ConnectError};
 pub use feed::Coherence;
+pub use place::Place;
 pub use store::RedisStore;

@@ -12,21 +12,24 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use larder_store::{StoreError, StoreErrorKind};
-use redis::Client;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::board::Board;
-use crate::budget::{Budget, REST, STRIKES};
+use crate::budget::{Budget, LEASE, REST, STRIKES};
 use crate::metrics::{self, Breaker, Operation};
 use crate::pending::{Invalidation, Pending};
 use crate::protocol::{IntentId, Names, RecordId};
 use crate::server::{Scope, Server};
+use crate::source::Source;
+use crate::watch::watch;
 
 /// A supervised connection to one server.
 pub(crate) struct Link {
-    pub(crate) client: Client,
+    pub(crate) source: Source,
+    /// Where the connection that listens comes from, if from elsewhere.
+    listened: Option<Source>,
     /// Where the server is, without a password.
     pub(crate) address: String,
     pub(crate) names: Names,
@@ -53,19 +56,32 @@ struct State {
 pub(crate) struct Live {
     pub(crate) server: Server,
     strikes: AtomicU32,
+    /// When it was asked last whether it is still the one, and was.
+    confirmed: Mutex<Instant>,
+}
+
+impl Live {
+    pub(crate) fn confirmed(&self) -> Instant {
+        *self.confirmed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn confirm(&self, at: Instant) {
+        *self.confirmed.lock().unwrap_or_else(PoisonError::into_inner) = at;
+    }
 }
 
 impl Link {
     pub(crate) fn new(
-        client: Client,
-        address: String,
+        source: Source,
+        listened: Option<Source>,
         names: Names,
         budget: Budget,
         board: Option<Board>,
     ) -> Self {
         Self {
-            client,
-            address,
+            address: source.describe(),
+            source,
+            listened,
             names,
             budget,
             board,
@@ -79,7 +95,11 @@ impl Link {
     pub(crate) fn live(self: &Arc<Self>) -> Result<Arc<Live>, StoreError> {
         let mut state = self.state();
         if let Some(live) = &state.live {
-            return Ok(Arc::clone(live));
+            if self.is_confirmed(live) {
+                return Ok(Arc::clone(live));
+            }
+            let why = format!("{} is not confirmed to be the primary", self.address);
+            return Err(StoreError::new(StoreErrorKind::Unavailable, why));
         }
         self.begin(&mut state);
         let why = match &state.failure {
@@ -87,6 +107,16 @@ impl Link {
             None => format!("{} is not connected yet", self.address),
         };
         Err(StoreError::new(StoreErrorKind::Unavailable, why))
+    }
+
+    /// Where a connection that listens comes from.
+    pub(crate) fn listened(&self) -> &Source {
+        self.listened.as_ref().unwrap_or(&self.source)
+    }
+
+    /// Whether what the server says may be believed.
+    pub(crate) fn is_confirmed(&self, live: &Live) -> bool {
+        !self.source.needs_confirming() || live.confirmed().elapsed() < LEASE
     }
 
     /// The connection, if there is one.
@@ -139,7 +169,8 @@ impl Link {
         match &result {
             Ok(_) => live.strikes.store(0, Ordering::Relaxed),
             Err(error) => match error.kind() {
-                StoreErrorKind::Full => {}
+                // Of these operations alone.
+                StoreErrorKind::Full | StoreErrorKind::Unavailable => {}
                 StoreErrorKind::Timeout | StoreErrorKind::Protocol => {
                     if live.strikes.fetch_add(1, Ordering::Relaxed) + 1 >= STRIKES {
                         self.give_up(live, error);
@@ -237,7 +268,7 @@ impl Link {
     }
 
     /// Gives a connection up, unless it has been replaced already.
-    fn give_up(self: &Arc<Self>, live: &Arc<Live>, error: &StoreError) {
+    pub(crate) fn give_up(self: &Arc<Self>, live: &Arc<Live>, error: &StoreError) {
         let mut state = self.state();
         if !state
             .live
@@ -293,8 +324,9 @@ impl Link {
 
     async fn connect(self: &Arc<Self>) -> Result<(), StoreError> {
         let limit = self.budget.connect;
+        let asked = Instant::now();
         let meeting = async {
-            let server = Server::meet(&self.client, limit).await?;
+            let server = self.source.meet(&self.names, limit).await?;
             server.teach().await?;
             Ok(server)
         };
@@ -307,10 +339,13 @@ impl Link {
             let owed = {
                 let mut state = self.state();
                 let Some(owed) = state.pending.first().cloned() else {
-                    state.live = Some(Arc::new(Live {
+                    let live = Arc::new(Live {
                         server,
                         strikes: AtomicU32::new(0),
-                    }));
+                        confirmed: Mutex::new(asked),
+                    });
+                    watch(self, &live);
+                    state.live = Some(live);
                     state.rest = Duration::ZERO;
                     state.failure = None;
                     // Before the lock is free: who owes something from here on begins another.

@@ -9,6 +9,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::link::{Link, Live};
 use crate::metrics::{self, Operation};
+use crate::pack::unpack;
 use crate::protocol::{RecordId, Verdict};
 use crate::seal::{Seal, open};
 
@@ -19,17 +20,20 @@ pub(crate) struct Shelves {
     /// Which records the entry of a key needed last, so that one trip brings both.
     hints: Cache<u64, Arc<[RecordId]>>,
     clock: Clock,
+    /// No entry on the server has more bytes.
+    largest: usize,
 }
 
 /// How many keys have a hint: some 4 MiB.
 const HINTS: usize = 1 << 14;
 
 impl Shelves {
-    pub(crate) fn new(memory: u64, clock: Clock) -> Self {
+    pub(crate) fn new(memory: u64, clock: Clock, largest: usize) -> Self {
         Self {
             memory: (memory > 0).then(|| Shelf::with_capacity(memory)),
             hints: Cache::new(HINTS),
             clock,
+            largest,
         }
     }
 
@@ -79,9 +83,9 @@ pub(crate) fn proved(link: &Link, shelves: &Shelves, key: &[u8], bound: Duration
     let entry = shelves.find(key)?;
     let proof = Seal::of(&entry)?.proof.as_ref()?;
     // Two connections, and one server.
-    let same = link
-        .current()
-        .is_none_or(|live| board.is_listening_to(live.server.run()));
+    let same = link.current().map_or(!link.source.needs_confirming(), |live| {
+        board.is_listening_to(live.server.run()) && link.is_confirmed(&live)
+    });
     let proved = same && !link.is_in_debt() && board.proves(proof, Instant::now(), bound);
     (proved && !shelves.is_old(&entry)).then_some(entry)
 }
@@ -141,6 +145,7 @@ async fn fetch(
     let Some(bytes) = bytes else {
         return Ok(Lookup::Absent);
     };
+    let bytes = unpack(bytes, shelves.largest);
     let entry = match open(&bytes, key.as_bytes(), link) {
         Ok(entry) => entry,
         Err(useless) => return Ok(useless.map_or(Lookup::Absent, Lookup::Useless)),

@@ -1,28 +1,56 @@
 //! What is asked of one server over one connection, and what its answers mean.
 
-use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use larder_store::{Frame, FrameError, StoreError, StoreErrorKind, Strength, Survey, Wanted};
+use larder_store::{Answer as Later, StoreError, StoreErrorKind, Strength, Survey, Wanted};
 use redis::aio::MultiplexedConnection;
-use redis::{
-    AsyncConnectionConfig, Client, ErrorKind, RedisError, RedisResult, RetryMethod, Script, ServerErrorKind,
-    Value,
-};
+use redis::{AsyncConnectionConfig, Client, Cmd, RedisResult, Script, Value};
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::failure::{failed, is_full};
+use crate::metrics;
+use crate::nodes::Nodes;
+use crate::place::host_and_port;
 use crate::protocol::{
     Generation, IntentId, Names, RecordId, Scripts, Stamp, Tally, Verdict, fingerprint, judge,
 };
+use crate::survey::survey;
+use crate::wire::Wire;
 
 /// A connection that works, as far as is known, to a server that said who it is.
 #[derive(Clone)]
 pub(crate) struct Server {
-    connection: MultiplexedConnection,
-    /// Which process it is.
-    run_id: Box<[u8]>,
+    wire: Wire,
+    entries: Entries,
+    /// Which process it is, and since when it has been the primary: the `run_id`, and the name of its stream of writes, which
+    /// is another after each promotion.
+    life: Box<[u8]>,
+    /// Host and port that were connected to, where they are known.
+    pub(crate) at: Option<(String, u16)>,
     scripts: Scripts,
+    mode: Mode,
+}
+
+/// What kind of server it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Alone,
+    /// A node of a Cluster.
+    Cluster,
+}
+
+/// Where the entries are.
+#[derive(Clone)]
+pub(crate) enum Entries {
+    /// On the same connection.
+    Beside,
+    /// On the nodes of a Cluster.
+    Nodes(Arc<Nodes>),
+    /// The same, by a connection of the user's, and how long one may take.
+    #[cfg(feature = "cluster")]
+    Spread(redis::cluster_async::ClusterConnection, Duration),
 }
 
 /// What is captured before a fill.
@@ -46,65 +74,98 @@ pub(crate) struct Records(Vec<Option<Vec<u8>>>);
 /// So many records go into one script at most: a server does nothing else meanwhile.
 const CHUNK: usize = 500;
 
-/// The first bytes of an entry, in which its tags are as a rule; and of how many they are asked for at once.
-const START: usize = 4096;
-const SURVEYED: usize = 200;
-
 impl Server {
-    /// Connects, and learns who the server is.
-    pub(crate) async fn meet(client: &Client, within: Duration) -> Result<Self, StoreError> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(within))
-            .set_response_timeout(None);
-        Self::meet_on(client, &config).await.map(|(server, _)| server)
-    }
-
-    /// The same on a connection with these settings, which is answered too.
+    /// Connects with these settings, and learns who the server is. The connection is answered too.
     pub(crate) async fn meet_on(
         client: &Client,
         config: &AsyncConnectionConfig,
     ) -> Result<(Self, MultiplexedConnection), StoreError> {
         let connected = client.get_multiplexed_async_connection_with_config(config).await;
-        let mut connection = connected.map_err(failed)?;
-        let info = redis::cmd("INFO")
-            .arg("server")
-            .query_async(&mut connection)
-            .await;
-        let info: String = info.map_err(failed)?;
-        let role = redis::cmd("ROLE")
-            .query_async(&mut connection)
-            .await
-            .map_err(failed)?;
-        if !is_primary(&role) {
-            let message = "the server is a replica, which may not know what was forgotten";
-            return Err(StoreError::new(StoreErrorKind::ReadOnly, message));
-        }
-        let unknown = || {
-            StoreError::new(
-                StoreErrorKind::Protocol,
-                "INFO does not say which process the server is",
-            )
-        };
-        let run_id = field(&info, "run_id").ok_or_else(unknown)?;
-        let version =
-            field(&info, "redis_version").and_then(|version| version.split('.').next()?.parse().ok());
-        let server = Self {
-            connection: connection.clone(),
-            run_id: run_id.as_bytes().into(),
-            scripts: Scripts::new(version.unwrap_or(6)),
-        };
+        let connection = connected.map_err(failed)?;
+        let mut server = Self::over(Wire::Own(connection.clone()), Entries::Beside).await?;
+        server.at = Some(host_and_port(client.get_connection_info().addr()));
         Ok((server, connection))
+    }
+
+    /// Learns who the server at the other end is.
+    pub(crate) async fn over(mut wire: Wire, entries: Entries) -> Result<Self, StoreError> {
+        let info = info(&mut wire).await?;
+        Ok(Self {
+            wire,
+            entries,
+            life: life(&info)?.into_bytes().into(),
+            at: None,
+            scripts: Scripts::new(version(&info)),
+            mode: if field(&info, "redis_mode") == Some("cluster") {
+                Mode::Cluster
+            } else {
+                Mode::Alone
+            },
+        })
+    }
+
+    /// Fails where the server is of another kind than it was taken for.
+    pub(crate) fn must_be(&self, mode: Mode) -> Result<(), StoreError> {
+        let message = match (mode, self.mode) {
+            (Mode::Alone, Mode::Cluster) => {
+                "the server is a node of a cluster: name it with `redis+cluster://` or `Place::cluster`"
+            }
+            (Mode::Cluster, Mode::Alone) => "the server is no node of a cluster: name it with `redis://`",
+            _ => return Ok(()),
+        };
+        Err(StoreError::new(StoreErrorKind::Protocol, message))
+    }
+
+    /// Whether the connection was made elsewhere and connects again by itself.
+    pub(crate) fn connects_by_itself(&self) -> bool {
+        !matches!(self.wire, Wire::Own(_))
     }
 
     /// A hash of who the server is.
     pub(crate) fn run(&self) -> u64 {
-        xxh3_64(&self.run_id)
+        xxh3_64(&self.life)
+    }
+
+    /// Whether the server at the other end is who it was when it was met.
+    pub(crate) async fn is_who_it_was(&self) -> Result<bool, StoreError> {
+        match life(&info(&mut self.wire.clone()).await?) {
+            Ok(life) => Ok(*life.as_bytes() == *self.life),
+            Err(error) if error.kind() == StoreErrorKind::ReadOnly => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Has entries go to the nodes of a Cluster.
+    pub(crate) fn spread_entries(&mut self, nodes: Arc<Nodes>) {
+        self.entries = Entries::Nodes(nodes);
+    }
+
+    /// Whether the nodes of the entries should be asked for again.
+    pub(crate) fn is_map_outdated(&self) -> bool {
+        matches!(&self.entries, Entries::Nodes(nodes) if nodes.is_outdated())
+    }
+
+    /// Asks for the nodes of the entries, and waits at most `limit` for connections to new ones.
+    pub(crate) async fn learn_nodes(&self, limit: Duration) -> Result<(), StoreError> {
+        if let Entries::Nodes(nodes) = &self.entries {
+            let mut slots = redis::cmd("CLUSTER");
+            slots.arg("SLOTS");
+            let slots = self.ask(&slots).await?;
+            let asked = self.at.as_ref().map_or("", |(host, _)| host);
+            nodes.learn(&slots, asked, limit).await;
+        }
+        Ok(())
+    }
+
+    /// Sends a command to the server that has the records.
+    pub(crate) async fn ask(&self, command: &Cmd) -> Result<Value, StoreError> {
+        command.query_async(&mut self.wire.clone()).await.map_err(failed)
     }
 
     /// Waits for an answer, whatever it is.
     pub(crate) async fn ping(&self) -> Result<(), StoreError> {
         let pong: Value = redis::cmd("PING")
-            .query_async(&mut self.connection.clone())
+            .query_async(&mut self.wire.clone())
             .await
             .map_err(failed)?;
         drop(pong);
@@ -113,9 +174,7 @@ impl Server {
 
     /// The root and the records with these ids.
     pub(crate) async fn records(&self, names: &Names, ids: &[RecordId]) -> Result<Records, StoreError> {
-        let answer = reading(names, ids)
-            .query_async(&mut self.connection.clone())
-            .await;
+        let answer = reading(names, ids).query_async(&mut self.wire.clone()).await;
         records(answer.map_err(failed)?, ids.len())
     }
 
@@ -130,17 +189,64 @@ impl Server {
         Ok((bytes.pop().flatten(), records))
     }
 
-    /// The bytes of many entries, and after them the root and the records that they are thought to need.
+    /// The bytes of many entries, and the root and the records that they are thought to need, which were asked for after them.
     pub(crate) async fn entries(
         &self,
         names: &Names,
         keys: &[&[u8]],
         ids: &[RecordId],
     ) -> Result<(Vec<Option<Bytes>>, Records), StoreError> {
-        let mut pipe = redis::pipe();
-        for key in keys {
-            pipe.cmd("GET").arg(names.entry(key));
+        let gets = keys.iter().map(|key| {
+            let mut get = redis::cmd("GET");
+            get.arg(names.entry(key));
+            get
+        });
+        let (bytes, values) = match &self.entries {
+            Entries::Beside => {
+                let mut pipe = redis::pipe();
+                for get in gets {
+                    pipe.add_command(get);
+                }
+                let mut bytes = self.answers(pipe, names, ids).await?;
+                let values = bytes.split_off(keys.len());
+                (bytes, values)
+            }
+            _ => {
+                let asking = keys.iter().zip(gets).map(|(key, get)| {
+                    let (server, name) = (self.clone(), names.entry(key));
+                    Later::Later(Box::pin(async move { server.ask_for_entry(&name, &get).await }))
+                });
+                let asking = Later::all(asking.collect()).wait();
+                let (bytes, values) = tokio::join!(asking, self.answers(redis::pipe(), names, ids));
+                // Another node's affair, and no reason to leave this server alone.
+                let bytes = bytes.into_iter().map(|bytes| {
+                    Ok(bytes.unwrap_or_else(|error| {
+                        tracing::debug!(%error, "an entry cannot be had");
+                        metrics::failed(&error);
+                        Value::Nil
+                    }))
+                });
+                (bytes.collect(), values?)
+            }
+        };
+        let bytes = bytes.into_iter().map(string).collect::<Result<Vec<_>, _>>()?;
+        let mut records = Vec::with_capacity(ids.len() + 1);
+        for answer in values {
+            records.extend(strings(answer.map_err(failed)?)?);
         }
+        if bytes.len() != keys.len() || records.len() != ids.len() + 1 {
+            return Err(nonsense());
+        }
+        Ok((bytes, Records(records)))
+    }
+
+    /// Sends `pipe` to the server of the records, and behind it the questions for the root and for these.
+    async fn answers(
+        &self,
+        mut pipe: redis::Pipeline,
+        names: &Names,
+        ids: &[RecordId],
+    ) -> Result<Vec<RedisResult<Value>>, StoreError> {
         let (first, rest) = ids.split_at(ids.len().min(CHUNK));
         pipe.add_command(reading(names, first));
         for ids in rest.chunks(CHUNK) {
@@ -148,39 +254,20 @@ impl Server {
             pipe.cmd("MGET").arg(ids);
         }
         pipe.ignore_errors();
-        let answers: Vec<RedisResult<Value>> = pipe
-            .query_async(&mut self.connection.clone())
-            .await
-            .map_err(failed)?;
-        let mut answers = answers.into_iter();
-        let bytes = answers.by_ref().take(keys.len()).map(string);
-        let bytes = bytes.collect::<Result<Vec<_>, _>>()?;
-        let mut values = Vec::with_capacity(ids.len() + 1);
-        for answer in answers {
-            values.extend(strings(answer.map_err(failed)?)?);
-        }
-        if bytes.len() != keys.len() || values.len() != ids.len() + 1 {
-            return Err(nonsense());
-        }
-        Ok((bytes, Records(values)))
+        pipe.query_async(&mut self.wire.clone()).await.map_err(failed)
     }
 
     /// What the records say of an entry.
     pub(crate) fn judge(&self, stamp: Stamp, records: &Records) -> Verdict {
         let root = records.0.first().and_then(|root| root.as_deref());
         let tags = records.0.iter().skip(1).map(Option::as_deref);
-        judge(stamp, &self.run_id, root, tags)
+        judge(stamp, &self.life, root, tags)
     }
 
     /// What those of the records say that were asked for at these places.
     pub(crate) fn judge_some(&self, stamp: Stamp, records: &Records, places: &[usize]) -> Verdict {
         let at = |place: usize| records.0.get(place).and_then(|record| record.as_deref());
-        judge(
-            stamp,
-            &self.run_id,
-            at(0),
-            places.iter().map(|place| at(place + 1)),
-        )
+        judge(stamp, &self.life, at(0), places.iter().map(|place| at(place + 1)))
     }
 
     /// Takes the stamp of a fill, and makes the records that are missing.
@@ -228,17 +315,14 @@ impl Server {
         for id in ids {
             call.key(names.record(*id));
         }
-        call.arg(&*self.run_id)
+        call.arg(&*self.life)
             .arg(&generation.0[..])
             .arg(millis(time_to_live))
             .arg(missing);
         if let Some((id, lasts)) = intent {
             call.arg(&id.0[..]).arg(millis(lasts));
         }
-        let answer = call
-            .invoke_async(&mut self.connection.clone())
-            .await
-            .map_err(failed)?;
+        let answer = call.invoke_async(&mut self.wire.clone()).await.map_err(failed)?;
         let values = strings(answer)?;
         if values.len() == ids.len() + 2 || missing == "last" && values.len() == 2 {
             Ok(values)
@@ -294,19 +378,19 @@ impl Server {
         for id in ids {
             call.key(names.record(*id));
         }
-        call.arg(&*self.run_id)
+        call.arg(&*self.life)
             .arg(strength.as_str())
             .arg(if everything { "everything" } else { "" });
         if let Some(id) = intent {
             call.arg(&id.0[..]);
         }
-        match call.invoke_async(&mut self.connection.clone()).await {
+        match call.invoke_async(&mut self.wire.clone()).await {
             Ok(known) => Ok(known),
             Err(error) if is_full(&error) => {
                 // Which deletes nothing but forgets everything, and takes no memory.
                 let mut delete = redis::cmd("DEL");
                 delete.arg(names.root());
-                let deleted = delete.query_async(&mut self.connection.clone()).await;
+                let deleted = delete.query_async(&mut self.wire.clone()).await;
                 deleted.map_err(failed)
             }
             Err(error) => Err(failed(error)),
@@ -322,54 +406,48 @@ impl Server {
         time_to_live: Duration,
     ) -> Result<(), StoreError> {
         let mut set = redis::cmd("SET");
-        set.arg(names.entry(key)).arg(&bytes[..]);
+        let name = names.entry(key);
+        set.arg(&name).arg(&bytes[..]);
         set.arg("PX").arg(millis(time_to_live).max(1));
-        set.query_async(&mut self.connection.clone())
-            .await
-            .map_err(failed)
+        self.ask_for_entry(&name, &set).await.map(drop)
     }
 
-    /// Looks at about `most` keys of the server from `from` on, and at the tags of those that are entries.
+    /// Sends a command about the entry with this name to the server that has it. Where that is another than the one with the
+    /// records, its failure is no failure of this one: [`StoreErrorKind::Unavailable`].
+    async fn ask_for_entry(&self, name: &str, command: &Cmd) -> Result<Value, StoreError> {
+        match &self.entries {
+            Entries::Beside => self.ask(command).await,
+            Entries::Nodes(nodes) => nodes.ask(name, command).await,
+            #[cfg(feature = "cluster")]
+            Entries::Spread(connection, limit) => {
+                let mut connection = connection.clone();
+                let answer: Result<RedisResult<Value>, _> =
+                    tokio::time::timeout(*limit, command.query_async(&mut connection)).await;
+                let lost = |why: String| StoreError::new(StoreErrorKind::Unavailable, why);
+                answer
+                    .map_err(|_| lost("the cluster gave no answer in time".to_owned()))?
+                    .map_err(|error| lost(error.to_string()))
+            }
+        }
+    }
+
+    /// Looks at about `most` keys from `from` on, and at the tags of those that are entries.
     pub(crate) async fn survey(
         &self,
         names: &Names,
         wanted: &Wanted,
-        from: u64,
-        most: usize,
+        range: (u64, usize),
+        largest: usize,
     ) -> Result<Survey, StoreError> {
-        let mut connection = self.connection.clone();
-        let mut scan = redis::cmd("SCAN");
-        scan.arg(from).arg("MATCH").arg(names.all_entries());
-        scan.arg("COUNT").arg(most);
-        let (next, keys): (u64, Vec<Vec<u8>>) = scan.query_async(&mut connection).await.map_err(failed)?;
-        let mut survey = Survey::default();
-        survey.next = (next != 0).then_some(next);
-        survey.seen = keys.len();
-        let mut tags = HashSet::new();
-        // In portions, however many keys the server names at once.
-        for keys in keys.chunks(SURVEYED) {
-            let mut pipe = redis::pipe();
-            for key in keys {
-                pipe.cmd("GETRANGE").arg(&key[..]).arg(0).arg(START - 1);
-            }
-            let starts: Vec<Vec<u8>> = pipe.query_async(&mut connection).await.map_err(failed)?;
-            for (key, start) in keys.iter().zip(starts) {
-                let mut found = Frame::tags(&Bytes::from(start));
-                if found == Err(FrameError::Truncated) {
-                    let mut get = redis::cmd("GET");
-                    let whole: Vec<u8> = get
-                        .arg(&key[..])
-                        .query_async(&mut connection)
-                        .await
-                        .map_err(failed)?;
-                    found = Frame::tags(&Bytes::from(whole));
-                }
-                // What is no entry has none, and is nobody's.
-                tags.extend(found.unwrap_or_default().into_iter().filter(|tag| wanted(tag)));
-            }
+        match &self.entries {
+            Entries::Beside => survey(&mut self.wire.clone(), names, wanted, range, largest).await,
+            Entries::Nodes(nodes) => nodes.survey(names, wanted, range, largest).await,
+            #[cfg(feature = "cluster")]
+            Entries::Spread(..) => Err(StoreError::new(
+                StoreErrorKind::Unsupported,
+                "a cluster connection that was made elsewhere does not lead to each node: give the store URLs",
+            )),
         }
-        survey.tags = tags.into_iter().collect();
-        Ok(survey)
     }
 
     /// Takes the turn to make what is called `id`; else answers for how long another has it.
@@ -382,10 +460,7 @@ impl Server {
     ) -> Result<Option<Duration>, StoreError> {
         let mut call = self.scripts.take_turn.prepare_invoke();
         call.key(names.turn(id)).arg(&token[..]).arg(millis(lasts));
-        let left: i64 = call
-            .invoke_async(&mut self.connection.clone())
-            .await
-            .map_err(failed)?;
+        let left: i64 = call.invoke_async(&mut self.wire.clone()).await.map_err(failed)?;
         Ok(u64::try_from(left).ok().map(Duration::from_millis))
     }
 
@@ -399,9 +474,7 @@ impl Server {
     ) -> Result<(), StoreError> {
         let mut call = self.scripts.renew_turn.prepare_invoke();
         call.key(names.turn(id)).arg(&token[..]).arg(millis(lasts));
-        call.invoke_async(&mut self.connection.clone())
-            .await
-            .map_err(failed)
+        call.invoke_async(&mut self.wire.clone()).await.map_err(failed)
     }
 
     /// Ends the turn, if it is still that of `token`, and tells those who wait.
@@ -415,9 +488,7 @@ impl Server {
         let mut call = self.scripts.end_turn.prepare_invoke();
         call.key(names.turn(id)).arg(&token[..]);
         call.arg(names.turns()).arg(&message[..]);
-        call.invoke_async(&mut self.connection.clone())
-            .await
-            .map_err(failed)
+        call.invoke_async(&mut self.wire.clone()).await.map_err(failed)
     }
 
     /// Has the server learn the scripts, so that their first calls need no detour.
@@ -436,12 +507,12 @@ impl Server {
     }
 
     async fn load(&self, script: &Script) -> Result<(), StoreError> {
-        let loaded = script.load_async(&mut self.connection.clone()).await;
+        let loaded = script.load_async(&mut self.wire.clone()).await;
         loaded.map(drop).map_err(failed)
     }
 }
 
-fn reading(names: &Names, ids: &[RecordId]) -> redis::Cmd {
+fn reading(names: &Names, ids: &[RecordId]) -> Cmd {
     let mut read = redis::cmd("MGET");
     read.arg(names.root());
     for id in ids {
@@ -490,14 +561,48 @@ pub(crate) fn random() -> Result<[u8; 16], StoreError> {
     Ok(bytes)
 }
 
-/// Whether the answer to `ROLE` is that of a primary.
-fn is_primary(role: &Value) -> bool {
-    let Value::Array(fields) = role else { return false };
-    matches!(fields.first(), Some(Value::BulkString(role)) if role == b"master")
+/// What the server says of itself.
+async fn info(wire: &mut Wire) -> Result<String, StoreError> {
+    let mut pipe = redis::pipe();
+    pipe.cmd("INFO").arg("server").cmd("INFO").arg("replication");
+    let (server, replication): (String, String) = pipe.query_async(wire).await.map_err(failed)?;
+    Ok(server + &replication)
+}
+
+/// Which process says this, and since when it has been a primary.
+fn life(info: &str) -> Result<String, StoreError> {
+    if field(info, "redis_mode") == Some("sentinel") {
+        let message = "the server is a Sentinel: name it with `redis+sentinel://` or `Place::sentinel`";
+        return Err(StoreError::new(StoreErrorKind::Protocol, message));
+    }
+    if field(info, "role") != Some("master") {
+        let message = "the server is a replica, which may not know what was forgotten";
+        return Err(StoreError::new(StoreErrorKind::ReadOnly, message));
+    }
+    let Some(run_id) = field(info, "run_id") else {
+        let message = "INFO does not say which process the server is";
+        return Err(StoreError::new(StoreErrorKind::Protocol, message));
+    };
+    // A primary that was a replica in between is the same process, and may have lost what it was told as a primary before.
+    let stream = field(info, "master_replid").unwrap_or_default();
+    let stream = stream.get(..STREAM).unwrap_or(stream);
+    if cfg!(larder_mutant = "redis_ignores_promotions") {
+        return Ok(run_id.to_owned());
+    }
+    Ok(format!("{run_id}:{stream}"))
+}
+
+/// So much of the name of a stream of writes tells it from others: 64 random bits.
+const STREAM: usize = 16;
+
+/// The major version; 6 where none is said.
+fn version(info: &str) -> u32 {
+    let version = field(info, "redis_version").and_then(|version| version.split('.').next()?.parse().ok());
+    version.unwrap_or(6)
 }
 
 /// A field of the answer to `INFO`.
-fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+pub(crate) fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
     let line = info
         .lines()
         .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
@@ -512,29 +617,6 @@ fn nonsense() -> StoreError {
     StoreError::new(StoreErrorKind::Protocol, "the server answered what it should not")
 }
 
-fn is_full(error: &RedisError) -> bool {
-    error.code() == Some("OOM") || error.to_string().contains("OOM command not allowed")
-}
-
-pub(crate) fn failed(error: RedisError) -> StoreError {
-    let kind = if error.is_timeout() {
-        StoreErrorKind::Timeout
-    } else if is_full(&error) {
-        StoreErrorKind::Full
-    } else {
-        match error.kind() {
-            ErrorKind::Server(ServerErrorKind::ReadOnly) => StoreErrorKind::ReadOnly,
-            ErrorKind::Server(ServerErrorKind::BusyLoading) => StoreErrorKind::Loading,
-            ErrorKind::Io => StoreErrorKind::Io,
-            _ if error.is_unrecoverable_error() || matches!(error.retry_method(), RetryMethod::Reconnect) => {
-                StoreErrorKind::Io
-            }
-            _ => StoreErrorKind::Protocol,
-        }
-    };
-    StoreError::new(kind, error.to_string()).with_source(error)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -545,6 +627,21 @@ mod tests {
         assert_eq!(field(text, "run_id"), Some("abc"));
         assert_eq!(field(text, "run"), None);
         assert_eq!(field(text, "empty"), None);
+    }
+
+    #[test]
+    fn a_life_is_a_process_and_its_time_as_a_primary() {
+        let of = |text: &str| life(text).map_err(|error| error.kind());
+        let first = of("run_id:a\r\nrole:master\r\nmaster_replid:0123456789abcdef0123\r\n");
+        assert_eq!(first.as_deref(), Ok("a:0123456789abcdef"));
+        assert_eq!(
+            of("run_id:a\r\nrole:master\r\nmaster_replid:1\r\n").as_deref(),
+            Ok("a:1")
+        );
+        assert_eq!(of("run_id:a\r\nrole:master\r\n").as_deref(), Ok("a:"));
+        assert_eq!(of("run_id:a\r\nrole:slave\r\n"), Err(StoreErrorKind::ReadOnly));
+        assert_eq!(of("role:master\r\n"), Err(StoreErrorKind::Protocol));
+        assert_eq!((version("redis_version:7.0.15\r\n"), version("")), (7, 6));
     }
 
     #[test]

@@ -5,20 +5,23 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use larder_store::{
-    Announcement, Answer, Capture, Entry, Forgotten, Frame, FrameError, Kept, Key, Lookup, Put, SharedEntry,
-    Size, Store, StoreError, StoreErrorKind, Strength, Survey, Tag, Turn, Validity, Wanted,
+    Announcement, Answer, Capture, Entry, Finding, Forgotten, Frame, FrameError, Kept, Key, Lookup, Put,
+    SharedEntry, Size, Store, StoreError, StoreErrorKind, Strength, Survey, Tag, Turn, Validity, Wanted,
 };
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::builder::{Builder, ConnectError};
+use crate::doctor;
 use crate::feed::{Coherence, Feed};
 use crate::link::Link;
 use crate::lookup::{self, Shelves};
 use crate::lookup_many::lookup_many;
 use crate::metrics::{self, Operation};
+use crate::pack::Packing;
 use crate::pending::Invalidation;
+use crate::place::Place;
 use crate::protocol::{IntentId, RecordId, Verdict};
 use crate::seal::{Seal, Seen};
 use crate::server::{Scope, random};
@@ -40,8 +43,8 @@ use crate::writes::{Write, Writes};
 /// may evict what it likes: what is lost is a miss. It may be flushed, restarted from a snapshot or fail over: then all is a
 /// miss.
 ///
-/// **Not for** Redis Cluster, whose keys of different slots do not meet in one round trip, and not through a proxy that
-/// changes the server beneath an open connection.
+/// **Where.** One server, the primary that Sentinels name, or a Cluster: see [`Place`]. Not through a proxy that changes the
+/// server beneath an open connection.
 ///
 /// Needs a tokio runtime with its timer. Cheap to clone; clones are one store.
 #[derive(Clone)]
@@ -53,6 +56,7 @@ struct Inner {
     writes: Writes,
     longest: Duration,
     largest: usize,
+    packing: Packing,
     coherence: Coherence,
     feed: Arc<Feed>,
     turns: Arc<Turns>,
@@ -68,10 +72,11 @@ impl Builder {
         Ok(RedisStore(Arc::new(Inner {
             turns: Turns::new(&link),
             link,
-            shelves: Arc::new(Shelves::new(self.memory, self.clock)),
+            shelves: Arc::new(Shelves::new(self.memory, self.clock, self.largest)),
             writes: Writes::new(self.budget.writing.max(2 * self.largest)),
             longest: self.longest,
             largest: self.largest,
+            packing: self.packing,
             coherence: self.coherence,
             feed: Arc::default(),
         })))
@@ -96,8 +101,7 @@ impl Builder {
 }
 
 impl RedisStore {
-    /// Starts from settings of your own. The URL is `redis://[user:password@]host[:port][/database]` or
-    /// `unix:///path/to/socket`.
+    /// Starts from settings of your own, at a URL or another [`Place`].
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), larder_redis::ConnectError> {
@@ -107,16 +111,16 @@ impl RedisStore {
     /// # drop(store);
     /// # Ok(()) }
     /// ```
-    pub fn builder(url: impl Into<String>) -> Builder {
-        Builder::new(url.into())
+    pub fn builder(place: impl Into<Place>) -> Builder {
+        Builder::new(place.into())
     }
 
-    /// A store at `url` with the settings of a [`builder`](Self::builder), connected.
+    /// A store at a URL or another [`Place`], with the settings of a [`builder`](Self::builder), connected.
     ///
     /// # Errors
     /// As [`Builder::connect`].
-    pub async fn connect(url: impl Into<String>) -> Result<Self, ConnectError> {
-        Self::builder(url).connect().await
+    pub async fn connect(place: impl Into<Place>) -> Result<Self, ConnectError> {
+        Self::builder(place).connect().await
     }
 
     /// Waits until all that was put has reached the server, or failed to: before the process ends, or in a test.
@@ -155,6 +159,7 @@ impl RedisStore {
             key,
             entry: SharedEntry::clone(&entry),
             frame,
+            packing: inner.packing,
             time_to_live,
             turn: seen.turn(),
         };
@@ -270,8 +275,8 @@ impl Store for RedisStore {
     }
 
     fn turn(&self, key: &[u8], capture: &Capture) -> Answer<Result<Turn, StoreError>> {
-        // The capture of another store tells nothing here.
-        if capture.stamps::<Seen>().is_none() {
+        // The capture of another store tells nothing here; and where nobody hears how a turn ended, nobody waits for one.
+        if capture.stamps::<Seen>().is_none() || !self.0.link.listened().can_listen() {
             return Answer::Ready(Ok(Turn::Own(None)));
         }
         let (turns, link) = (Arc::clone(&self.0.turns), Arc::clone(&self.0.link));
@@ -357,11 +362,16 @@ impl Store for RedisStore {
         self.forget_scope(Scope::Records(RecordId::of_all(tags)), Strength::Hard, intent)
     }
 
+    fn doctor(&self) -> Answer<Vec<Finding>> {
+        let (link, coherence) = (Arc::clone(&self.0.link), self.0.coherence);
+        Answer::Later(Box::pin(doctor::examine(link, coherence)))
+    }
+
     fn survey(&self, wanted: &Wanted, from: u64, most: usize) -> Answer<Result<Survey, StoreError>> {
-        let (link, wanted) = (Arc::clone(&self.0.link), Arc::clone(wanted));
+        let (link, wanted, largest) = (Arc::clone(&self.0.link), Arc::clone(wanted), self.0.largest);
         Answer::Later(Box::pin(async move {
             let live = link.live()?;
-            let surveying = live.server.survey(&link.names, &wanted, from, most);
+            let surveying = live.server.survey(&link.names, &wanted, (from, most), largest);
             // Not the budget of a request, nor its word on whether the server is well: this may take its time.
             match timeout(SURVEY, surveying).await {
                 Ok(result) => result,

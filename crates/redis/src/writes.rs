@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::link::Link;
 use crate::lookup::verdict;
 use crate::metrics::{self, Operation};
+use crate::pack::Packing;
 use crate::protocol::Verdict;
 use crate::seal::Seal;
 use crate::turns::Held;
@@ -27,6 +28,7 @@ pub(crate) struct Write {
     pub(crate) key: Key,
     pub(crate) entry: SharedEntry,
     pub(crate) frame: Bytes,
+    pub(crate) packing: Packing,
     pub(crate) time_to_live: Duration,
     /// The turn in which it was made, which is over when this is.
     pub(crate) turn: Option<Arc<Held>>,
@@ -92,15 +94,14 @@ async fn write_out(link: &Arc<Link>, write: &Write) -> Result<Kept, StoreError> 
     let Some(seal) = Seal::of(&write.entry) else {
         return Ok(Kept::RejectedStamp);
     };
-    if !matches!(verdict(link, &live, seal).await?, Verdict::Valid) {
+    // One that was forgotten softly is of use still.
+    if !matches!(verdict(link, &live, seal).await?, Verdict::Valid | Verdict::Soft) {
         return Ok(Kept::RejectedStamp);
     }
-    let keeping = live.server.keep(
-        &link.names,
-        write.key.as_bytes(),
-        &write.frame,
-        write.time_to_live,
-    );
+    let frame = write.packing.pack(write.frame.clone());
+    let keeping = live
+        .server
+        .keep(&link.names, write.key.as_bytes(), &frame, write.time_to_live);
     link.within(&live, Operation::Put, keeping).await?;
     Ok(Kept::Stored)
 }

@@ -1,21 +1,23 @@
-//! The Redis store, held to the contract that all stores are held to, over a real server.
+//! The Redis store, held to the contract that all stores are held to, over real servers of each kind.
 #![allow(clippy::unwrap_used, reason = "what goes wrong in a test is a panic")]
 
 use std::ops::Deref;
-use std::time::Duration;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
-use larder_redis::RedisStore;
+use larder_redis::{Coherence, Place, RedisStore};
 use larder_store::{
     Answer, Capture, Entry, Forgotten, Key, Lookup, Put, SharedEntry, Size, Store, StoreError, Strength, Tag,
     Validity,
 };
-use larder_testkit::RedisServer;
+use larder_testkit::{RedisCluster, RedisSentinel, RedisServer};
 
 /// A store with the server that it is on, and what the suite must not be disturbed by: a machine that is busy.
 #[derive(Debug)]
 struct WithServer {
     store: RedisStore,
-    _server: RedisServer,
+    _server: Option<RedisServer>,
     /// Whether a look-up goes to another instance, which has nothing in memory.
     other: Option<RedisStore>,
     /// Whether it is one of many that are looked up together.
@@ -30,16 +32,17 @@ impl Deref for WithServer {
     }
 }
 
-async fn instance(server: &RedisServer, memory: u64) -> RedisStore {
-    let builder = RedisStore::builder(server.url()).budget(Duration::from_secs(20));
-    builder.memory(memory).connect().await.unwrap()
+/// As all tests here make their stores.
+fn instance(place: impl Into<Place>, memory: u64) -> larder_redis::Builder {
+    let builder = RedisStore::builder(place).budget(Duration::from_secs(20));
+    builder.memory(memory)
 }
 
 async fn alone() -> WithServer {
     let server = RedisServer::start();
     WithServer {
-        store: instance(&server, 8 << 20).await,
-        _server: server,
+        store: instance(server.url(), 8 << 20).connect().await.unwrap(),
+        _server: Some(server),
         other: None,
         many: false,
     }
@@ -62,11 +65,57 @@ async fn many_of_two() -> WithServer {
 async fn two_instances() -> WithServer {
     let server = RedisServer::start();
     WithServer {
-        store: instance(&server, 8 << 20).await,
-        other: Some(instance(&server, 0).await),
-        _server: server,
+        store: instance(server.url(), 8 << 20).connect().await.unwrap(),
+        other: Some(instance(server.url(), 0).connect().await.unwrap()),
+        _server: Some(server),
         many: false,
     }
+}
+
+/// In memory without asking, wherever the server is heard to tell of every change.
+async fn bounded() -> WithServer {
+    let server = RedisServer::start();
+    let store = instance(server.url(), 8 << 20).coherence(Coherence::Bounded(Duration::from_secs(20)));
+    let store = store.connect().await.unwrap();
+    // From its first look-up on it listens; and once it is heard, nothing is amiss there.
+    let listens = async || {
+        store.lookup(b"").wait().await.unwrap();
+        let amiss = store.doctor().wait().await;
+        amiss.iter().all(|finding| finding.name != "listening")
+    };
+    let begun = Instant::now();
+    while !listens().await {
+        assert!(begun.elapsed() < Duration::from_secs(20), "it is not heard");
+    }
+    WithServer {
+        store,
+        _server: Some(server),
+        other: None,
+        many: false,
+    }
+}
+
+/// Two instances at a place that other tests use too.
+async fn shared(place: Place) -> WithServer {
+    static SPACES: AtomicUsize = AtomicUsize::new(0);
+    let space = format!("space-{}", SPACES.fetch_add(1, Ordering::Relaxed));
+    let one = instance(place.clone(), 8 << 20).namespace(&space);
+    let other = instance(place, 0).namespace(&space);
+    WithServer {
+        store: one.connect().await.unwrap(),
+        other: Some(other.connect().await.unwrap()),
+        _server: None,
+        many: false,
+    }
+}
+
+async fn by_cluster() -> WithServer {
+    shared(Place::cluster(RedisCluster::shared().urls())).await
+}
+
+async fn by_sentinel() -> WithServer {
+    static SHARED: LazyLock<RedisSentinel> = LazyLock::new(RedisSentinel::start);
+    shared(Place::sentinel(SHARED.name(), SHARED.urls())).await
 }
 
 /// The answer for `key` where it is one of several that are looked up at once, one of them twice.
@@ -148,4 +197,19 @@ mod many_at_once_on_another_instance {
 /// One fills and forgets, and another looks.
 mod another_instance {
     larder_testkit::store_conformance!(shared: super::two_instances);
+}
+
+/// Hits that ask nobody.
+mod bounded_coherence {
+    larder_testkit::store_conformance!(shared: super::bounded);
+}
+
+/// Records on one node, entries on three.
+mod cluster {
+    larder_testkit::store_conformance!(shared: super::by_cluster);
+}
+
+/// The primary that a Sentinel names.
+mod sentinel {
+    larder_testkit::store_conformance!(shared: super::by_sentinel);
 }

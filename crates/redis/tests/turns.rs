@@ -179,7 +179,7 @@ async fn a_server_that_is_gone_or_holds_nonsense_is_no_reason_to_wait() {
     let one = store(&server).await;
     let first = capture(&one).await;
     let lease = own(&one, &first).await;
-    let name = server.cli(&["KEYS", "shop:f1:*"]);
+    let name = server.cli(&["KEYS", "{shop}:f1:*"]);
     server.cli(&["SET", name.trim(), "nonsense"]);
     // It lasts no longer than a lease, and nobody else's is ended.
     assert!(matches!(turn(&one, &first).await, Turn::Others(_)));

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::entry::{Entry, SharedEntry};
 use crate::error::{StoreError, StoreErrorKind};
+use crate::finding::Finding;
 use crate::key::Key;
 use crate::ledger::{Sequence, Strength, Validity};
 use crate::tag::Tag;
@@ -168,6 +169,12 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// How much it holds in this process.
     fn size(&self) -> Size;
+
+    /// Looks at what the store is on, and says what is amiss and what to change, the worst first. A store in memory has
+    /// nothing to say: that is the default.
+    fn doctor(&self) -> Answer<Vec<Finding>> {
+        Answer::Ready(Vec::new())
+    }
 }
 
 /// Which tags a [`survey`](Store::survey) looks for.

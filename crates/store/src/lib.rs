@@ -16,6 +16,7 @@ mod clock;
 mod contract;
 mod entry;
 mod error;
+mod finding;
 mod flight;
 mod frame;
 #[cfg(any(test, fuzzing))]
@@ -40,6 +41,7 @@ pub use contract::{
 };
 pub use entry::{Content, Entry, Lifetime, SharedEntry, StoredResponse, VaryNames};
 pub use error::{StoreError, StoreErrorKind};
+pub use finding::{Finding, Severity};
 pub use flight::{Flights, Landing, Leader, Role, Waiter};
 pub use frame::{Frame, FrameError};
 pub use key::{Key, KeyBuffer, KeyWriter};

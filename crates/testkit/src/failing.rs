@@ -7,8 +7,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use larder_store::{
-    Announcement, Answer, Capture, Entry, Forgotten, Kept, Key, Lookup, Put, SharedEntry, Size, Store,
-    StoreError, StoreErrorKind, Strength, Tag, Validity,
+    Announcement, Answer, Capture, Entry, Finding, Forgotten, Kept, Key, Lookup, Put, SharedEntry, Size,
+    Store, StoreError, StoreErrorKind, Strength, Tag, Validity,
 };
 
 /// A store that fails as it is told: each kind of call has a [`Mode`] of its own, which may change at any time.
@@ -187,6 +187,10 @@ impl Store for FailingStore {
 
     fn size(&self) -> Size {
         self.inner.size()
+    }
+
+    fn doctor(&self) -> Answer<Vec<Finding>> {
+        self.inner.doctor()
     }
 }
 

@@ -278,13 +278,16 @@ fn field<'a>(reply: &'a str, name: &str) -> Option<&'a str> {
 
 /// How far a server has come in the stream of writes.
 fn offset(server: &RedisServer, name: &str) -> Option<u64> {
-    let info = server.cli(&["INFO", "replication"]);
+    // A Sentinel that changes a server's place cuts its clients off.
+    let info = server.command(&["INFO", "replication"], DEADLINE).ok()?;
     let line = info.lines().find_map(|line| line.strip_prefix(name));
     line?.trim().parse().ok()
 }
 
-fn follows(replica: &RedisServer) -> Result<(), String> {
-    let info = replica.cli(&["INFO", "replication"]);
+pub(crate) fn follows(replica: &RedisServer) -> Result<(), String> {
+    let info = replica
+        .command(&["INFO", "replication"], DEADLINE)
+        .map_err(|e| e.to_string())?;
     if info.contains("master_link_status:up") {
         Ok(())
     } else {

@@ -40,6 +40,7 @@ pub struct RedisServer {
     config: Option<String>,
     args: Vec<String>,
     password: Option<String>,
+    tls: bool,
     port: Port,
     bus: Option<Port>,
     // Before the directory: the server goes first, then the place it writes to.
@@ -63,7 +64,8 @@ impl RedisServer {
         RedisServerBuilder::default()
     }
 
-    /// The address for a Redis client, `redis://127.0.0.1:PORT/`, with the password if there is one. It stays the same
+    /// The address for a Redis client, `redis://127.0.0.1:PORT/` (`rediss` where it speaks
+    /// [TLS](RedisServerBuilder::tls)), with the password if there is one. It stays the same
     /// over [`restart`](Self::restart).
     #[must_use]
     pub fn url(&self) -> String {
@@ -73,9 +75,10 @@ impl RedisServer {
     /// The address for a client that reaches this server at `addr`, where a [`FaultProxy`](crate::FaultProxy) listens.
     #[must_use]
     pub fn url_at(&self, addr: SocketAddr) -> String {
+        let scheme = if self.tls { "rediss" } else { "redis" };
         match &self.password {
-            Some(password) => format!("redis://:{password}@{addr}/"),
-            None => format!("redis://{addr}/"),
+            Some(password) => format!("{scheme}://:{password}@{addr}/"),
+            None => format!("{scheme}://{addr}/"),
         }
     }
 
@@ -242,9 +245,15 @@ impl RedisServer {
             .password
             .iter()
             .flat_map(|word| [("--requirepass", word.clone()), ("--masterauth", word.clone())]);
+        let (open, tls) = if self.tls {
+            (0, self.port.number())
+        } else {
+            (self.port.number(), 0)
+        };
+        let tls = self.tls.then(|| ("--tls-port", tls.to_string()));
         let own = [
             ("--bind", "127.0.0.1".to_owned()),
-            ("--port", self.port.number().to_string()),
+            ("--port", open.to_string()),
             ("--unixsocket", self.socket().display().to_string()),
             ("--unixsocketperm", "700".to_owned()),
             ("--dir", self.directory.path().display().to_string()),
@@ -253,7 +262,7 @@ impl RedisServer {
             ("--appendonly", "no".to_owned()),
             ("--daemonize", "no".to_owned()),
         ];
-        let own = own.into_iter().chain(bus).chain(password);
+        let own = own.into_iter().chain(tls).chain(bus).chain(password);
         let own = own.flat_map(|(name, value)| [name.to_owned(), value]);
         let config = self.config.iter().cloned();
         config.chain(own).chain(self.args.iter().cloned()).collect()

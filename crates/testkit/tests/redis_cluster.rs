@@ -78,3 +78,33 @@ fn nodes_are_killed_and_come_back_to_their_place_behind_their_proxies() {
 fn a_proxy_that_was_not_asked_for_is_not_there() {
     let _proxy = RedisCluster::shared().proxy(0);
 }
+
+#[test]
+fn a_replica_takes_over_and_nodes_change_places() {
+    let mut cluster = RedisCluster::builder().replicated().start();
+    let owner = cluster.owner_of("k");
+    cluster.node(owner).cli(&["SET", "k", "v"]);
+    cluster.swap(owner);
+    assert_eq!(cluster.replica(owner).cli(&["GET", "k"]), "v");
+    assert!(cluster.replica(owner).cli(&["ROLE"]).starts_with("master"));
+    cluster.swap(owner);
+    assert!(cluster.node(owner).cli(&["ROLE"]).starts_with("master"));
+    cluster.lose(owner);
+    assert_eq!(cluster.replica(owner).cli(&["GET", "k"]), "v");
+}
+
+#[test]
+fn a_slot_is_moved_while_it_is_in_use() {
+    let cluster = RedisCluster::start();
+    let owner = cluster.owner_of("k");
+    let to = (owner + 1) % 3;
+    cluster.node(owner).cli(&["SET", "k", "v"]);
+    let mut asked = Vec::new();
+    cluster.move_slot("k", to, || {
+        let patience = std::time::Duration::from_secs(10);
+        asked.push(cluster.node(owner).command(&["GET", "k"], patience));
+    });
+    assert_eq!(asked[0].as_deref().unwrap(), "v");
+    assert!(asked[1].as_ref().unwrap_err().to_string().starts_with("ASK"));
+    assert_eq!(cluster.node(to).cli(&["GET", "k"]), "v");
+}

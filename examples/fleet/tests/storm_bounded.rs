@@ -21,7 +21,6 @@ mod random;
 use std::time::Duration;
 
 use bout::{Bout, INSTANCES, Length};
-use fault::Fault;
 use ground::Ground;
 
 /// The shortest that there is: the most that the feed has to prove.
@@ -44,5 +43,5 @@ fn over_one_server_no_answer_is_older_than_the_bound_whatever_happens() {
         bounded: Some(BOUND),
         length: Length::of(TIMES),
     };
-    bout.run(Ground::one(INSTANCES)).demand(&Fault::ALL);
+    bout.run(Ground::one(INSTANCES)).demand();
 }

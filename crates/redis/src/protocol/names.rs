@@ -88,7 +88,7 @@ impl Names {
 
     /// The lease of who makes what is called `id`.
     pub(crate) fn turn(&self, id: u128) -> String {
-        format!("{}:f1:{id:032x}", self.namespace)
+        format!("{{{}}}:f1:{id:032x}", self.namespace)
     }
 
     /// The channel on which the ends of turns are told.

@@ -9,7 +9,7 @@
 //! |---|---|---|
 //! | 0 | 4 | the magic, `LRDR` |
 //! | 4 | 1 | the version, 1 |
-//! | 5 | 1 | flags, all 0; bit 0 is kept for a compressed body |
+//! | 5 | 1 | flags, all 0 |
 //! | 6 | 8 | the length of the whole frame |
 //! | 14 | 4 + n | the stamps: length, bytes; the store's own |
 //! | | 4 + n | the key: length, bytes |

@@ -17,6 +17,15 @@ pub struct RedisServerBuilder {
     password: Option<String>,
     bus: bool,
     sentinel: bool,
+    tls: Option<Tls>,
+}
+
+/// What a server shows and believes, in PEM.
+#[derive(Debug, Clone)]
+struct Tls {
+    certificate: String,
+    key: String,
+    authority: String,
 }
 
 impl RedisServerBuilder {
@@ -72,6 +81,22 @@ impl RedisServerBuilder {
         self
     }
 
+    /// A server that speaks TLS alone on its port, with this certificate and key, all in PEM; its URL then begins with
+    /// `rediss`. Clients must show a certificate of the `authority`; with `.arg("--tls-auth-clients").arg("no")`, none.
+    /// Not for clusters.
+    ///
+    /// # Panics
+    ///
+    /// [`start`](Self::start) does, when the server was built without TLS.
+    pub fn tls(mut self, certificate: &str, key: &str, authority: &str) -> Self {
+        self.tls = Some(Tls {
+            certificate: certificate.to_owned(),
+            key: key.to_owned(),
+            authority: authority.to_owned(),
+        });
+        self
+    }
+
     /// A node of a cluster, with a port for the bus as well.
     pub(crate) fn clustered(mut self) -> Self {
         self.bus = true;
@@ -101,10 +126,12 @@ impl RedisServerBuilder {
             fs::write(&path, "").unwrap_or_else(|e| panic!("cannot write {}: {e}", path.display()));
             path.display().to_string()
         });
+        let certificates = self.tls.iter().flat_map(|tls| tls.write(&directory));
         let mut server = RedisServer {
             config,
             binary,
-            args: self.args,
+            args: certificates.chain(self.args).collect(),
+            tls: self.tls.is_some(),
             password: self.password,
             port: Port::claim(),
             bus: self.bus.then(Port::claim),
@@ -121,5 +148,22 @@ impl RedisServerBuilder {
             server.bus = self.bus.then(Port::claim);
         }
         panic!("no free port for a Redis server: {PORTS_TRIED} ports were taken one after the other");
+    }
+}
+
+impl Tls {
+    /// Writes the files, and answers the words that name them.
+    fn write(&self, directory: &Directory) -> Vec<String> {
+        let files = [
+            ("--tls-cert-file", "tls.crt", &self.certificate),
+            ("--tls-key-file", "tls.key", &self.key),
+            ("--tls-ca-cert-file", "ca.crt", &self.authority),
+        ];
+        let write = |(word, name, text): (&str, &str, &String)| {
+            let path = directory.path().join(name);
+            fs::write(&path, text).unwrap_or_else(|e| panic!("cannot write {}: {e}", path.display()));
+            [word.to_owned(), path.display().to_string()]
+        };
+        files.into_iter().flat_map(write).collect()
     }
 }

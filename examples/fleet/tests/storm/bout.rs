@@ -66,6 +66,7 @@ pub(crate) struct Report {
     /// Requests that were not answered as they should be though nothing was done to their instance.
     pub(crate) failures: Vec<String>,
     pub(crate) faults: BTreeMap<Fault, Happened>,
+    demanded: Vec<Fault>,
     /// What the instances counted since their last start.
     outcomes: BTreeMap<String, u64>,
     written: usize,
@@ -120,6 +121,7 @@ impl Bout {
         Report {
             verdict,
             failures: field.failures().clone(),
+            demanded: Fault::over(&ground),
             faults: storm.0,
             outcomes,
             written: field.written.load(SeqCst),
@@ -130,10 +132,11 @@ impl Bout {
 
     fn spend(self, storm: &mut Storm, ground: &mut Ground, field: &Field) {
         let mut random = Random::new(1);
+        let faults = Fault::over(ground);
         match self.length {
             Length::Reads(reads) => in_time("reads", || field.history().reads() >= reads),
             Length::Faults(times) => {
-                for fault in (0..times).flat_map(|_| Fault::ALL) {
+                for fault in (0..times).flat_map(|_| faults.clone()) {
                     storm.raise(fault, ground, field, &mut random);
                     if self.is_lost(field) {
                         return;
@@ -142,8 +145,8 @@ impl Bout {
             }
             Length::Time(time) => {
                 let begun = Instant::now();
-                while begun.elapsed() < time || storm.0.len() < Fault::ALL.len() {
-                    let fault = Fault::ALL[random.below(Fault::ALL.len() as u64) as usize];
+                while begun.elapsed() < time || storm.0.len() < faults.len() {
+                    let fault = faults[random.below(faults.len() as u64) as usize];
                     storm.raise(fault, ground, field, &mut random);
                     if self.is_lost(field) {
                         return;
@@ -201,7 +204,7 @@ impl Storm {
 
 impl Report {
     /// Fails where the fleet did anything that it must not, or too little of what it is for.
-    pub(crate) fn demand(&self, faults: &[Fault]) {
+    pub(crate) fn demand(&self) {
         println!("{self}");
         let Verdict {
             violations,
@@ -223,7 +226,7 @@ impl Report {
             let hits = self.outcomes.get(tier).copied().unwrap_or(0);
             assert!(hits > 20, "too few answers that are {tier}");
         }
-        for fault in faults {
+        for fault in &self.demanded {
             let felt = self.faults.get(fault).is_some_and(|happened| happened.felt > 0);
             assert!(felt, "not felt: {}", fault.as_str());
         }

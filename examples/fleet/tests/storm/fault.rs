@@ -72,10 +72,17 @@ pub(crate) enum Fault {
     Cut,
     InstanceKilled,
     InstanceStopped,
+    Moved,
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 19] = [
+    /// All that there are over `ground`.
+    pub(crate) fn over(ground: &Ground) -> Vec<Self> {
+        let moved = matches!(ground, Ground::Cluster { .. }).then_some(Self::Moved);
+        Self::ALL.into_iter().chain(moved).collect()
+    }
+
+    const ALL: [Self; 19] = [
         Self::Flushed,
         Self::ServerKilled,
         Self::HalfOpen,
@@ -118,6 +125,7 @@ impl Fault {
             Self::Cut => "connections cut",
             Self::InstanceKilled => "instance killed",
             Self::InstanceStopped => "instance stopped",
+            Self::Moved => "records moved",
         }
     }
 
@@ -130,6 +138,7 @@ impl Fault {
                 server.kill();
                 sleep(SPAN);
                 server.restart();
+                ground.settle();
                 1
             }
             Self::ServerStopped => {
@@ -152,6 +161,7 @@ impl Fault {
                 sleep(SPAN);
                 server.restart();
                 server.discard_snapshot();
+                ground.settle();
                 1
             }
             Self::KeysLost => spoil(ground.server(), LOSE),
@@ -168,6 +178,10 @@ impl Fault {
                 instance.stop();
                 sleep(SPAN);
                 instance.cont();
+                1
+            }
+            Self::Moved => {
+                ground.move_records(|| sleep(SPAN));
                 1
             }
             Self::Cut => wire(ground, None, random),
