@@ -88,6 +88,7 @@
 //! | `debug` | a lock node failed | `call`, `error`, `node` |
 //! | `debug` | a lock was not acquired | `error`, `lock` |
 //! | `debug` | a signed request is refused | `reason` |
+//! | `debug` | an entry cannot be had | `error` |
 //! | `debug` | an entry did not reach the server | `error`, `server` |
 //! | `debug` | answered | `cache`, `outcome` |
 //! | `debug` | bypassed | `cache`, `reason` |

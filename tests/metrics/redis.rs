@@ -146,7 +146,7 @@ async fn together(
     recording: &mut Recording,
 ) {
     let is_waited_for = || {
-        let leases = server.cli(&["KEYS", "larder:f1:*"]);
+        let leases = server.cli(&["KEYS", "*:f1:*"]);
         let mut leases = leases.lines().filter(|lease| !lease.is_empty());
         leases.any(|lease| server.cli(&["STRLEN", lease]).trim() == "17")
     };
@@ -184,7 +184,7 @@ async fn functions(here: &Instance, there: &Instance, server: &RedisServer) {
         .get_or_fill("secret", &local, || async { Ok::<_, ()>(1) });
     assert_eq!(local.await, Ok(1));
     // Something else writes to the server.
-    for key in server.cli(&["KEYS", "larder:e*"]).lines() {
+    for key in server.cli(&["KEYS", "*:e1:*"]).lines() {
         server.cli(&["SET", key, "junk"]);
     }
     assert_eq!(number(there).await, 7);

@@ -43,20 +43,12 @@ async fn own(store: &RedisStore, capture: &Capture) -> Lease {
 
 /// Waits for the turn of another, and asks again where it is told that another may take it by now: until `store` listens.
 async fn told(store: &RedisStore, capture: &Capture, begins: impl FnOnce()) -> TurnEnd {
-    let begun = Instant::now();
-    // What it is told of the first turns it may not hear yet.
-    while begun.elapsed() < PATIENCE {
-        match turn(store, capture).await {
-            Turn::Others(waiting) => {
-                let end = tokio::time::timeout(PATIENCE, waiting).await.unwrap();
-                if end == TurnEnd::Left {
-                    break;
-                }
-                panic!("{end:?} before it ended");
-            }
-            other => panic!("{other:?}"),
-        }
-    }
+    // What it is told of the first turn it may not hear yet.
+    let Turn::Others(waiting) = turn(store, capture).await else {
+        panic!("it was held");
+    };
+    let end = tokio::time::timeout(PATIENCE, waiting).await.unwrap();
+    assert_eq!(end, TurnEnd::Left, "before it ended");
     let Turn::Others(waiting) = turn(store, capture).await else {
         panic!("it was held still");
     };
