@@ -162,6 +162,8 @@ const ELSEWHERE: &[(&str, &str, &[&str])] = &[
         "kind",
         &["loading", "oom", "protocol", "readonly"],
     ),
+    ("larder_cache_refresh_total", "trigger", &["outlived"]),
+    ("larder_coherence_lapses_total", "reason", &["server"]),
     (
         "larder_idempotency_lost_total",
         "cause",

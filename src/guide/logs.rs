@@ -55,6 +55,7 @@
 //! | `error` | a server is not fit for idempotency records | `error`, `server` |
 //! | `error` | a server is not fit for locks | `error`, `node` |
 //! | `error` | a tag has no value, so the response is not kept | `cache`, `error`, `url.path` |
+//! | `error` | an action happened, and what it makes stale was not forgotten | `error` |
 //! | `error` | an invalidation is not complete | `action`, `error` |
 //! | `error` | an invalidation was not ended, since it came after the shutdown | - |
 //! | `error` | an invalidation was not ended, since there is no runtime for it | - |
@@ -87,6 +88,7 @@
 //! | `debug` | a lock node failed | `call`, `error`, `node` |
 //! | `debug` | a lock was not acquired | `error`, `lock` |
 //! | `debug` | a signed request is refused | `reason` |
+//! | `debug` | an entry cannot be had | `error` |
 //! | `debug` | an entry did not reach the server | `error`, `server` |
 //! | `debug` | answered | `cache`, `outcome` |
 //! | `debug` | bypassed | `cache`, `reason` |
@@ -98,4 +100,6 @@
 //! | `debug` | no connection | `error`, `rest`, `server` |
 //! | `debug` | not kept | `cache`, `reason` |
 //! | `debug` | refreshed | `result` |
+//! | `debug` | the channel is not heard | `error`, `server` |
+//! | `debug` | the end of a turn was not told | `error`, `server` |
 //! | `debug` | the server is not listened to | `error`, `reason`, `server` |

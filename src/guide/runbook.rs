@@ -79,7 +79,7 @@
 //! ## `LarderListeningLapses`
 //!
 //! - **Means**: the feed is lost and found again and again. `disconnect`: its connection is cut. `heartbeat`: what this process sends to
-//!   itself over the server comes back too late.
+//!   itself over the server comes back too late. `server`: another server is in charge by now, as after a failover.
 //! - **Look at**: `larder_coherence_lag_seconds` against the bound; `client-output-buffer-limit pubsub` of the server, which
 //!   cuts off who reads too slowly; the CPU of the instance.
 //! - **Do**: a longer bound; a larger limit; less load on the instance.

@@ -14,6 +14,13 @@ use crate::support_flows::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 
+/// A page that takes until it is let go on.
+#[derive(Clone, Default)]
+struct Gated {
+    runs: Count,
+    gate: Gate,
+}
+
 /// One instance.
 struct Instance {
     larder: Larder,
@@ -22,7 +29,7 @@ struct Instance {
 }
 
 impl Instance {
-    async fn new(builder: larder::RedisBuilder) -> Self {
+    async fn new(builder: larder::RedisBuilder, gate: &Gated) -> Self {
         // Whatever else the machine does: what is to be late here hangs.
         let store = builder
             .budget(SECOND / 2)
@@ -34,7 +41,7 @@ impl Instance {
         limits.store_timeout = SECOND * 5;
         limits.invalidation_timeout = SECOND * 5;
         let larder = Larder::builder(store.clone()).limits(limits).build();
-        let app = app(&layer(&larder), handler(larder.clone()));
+        let app = app(&layer(&larder), handler(larder.clone(), gate.clone()));
         Self { larder, store, app }
     }
 
@@ -49,14 +56,16 @@ impl Instance {
 }
 
 fn layer(larder: &Larder) -> CacheLayer {
-    larder.cache("shared").ttl(SECOND * 60).tag("secret-tag")
+    let layer = larder.cache("shared").ttl(SECOND * 60).tag("secret-tag");
+    layer.one_fill(OneFill::Everywhere)
 }
 
 fn handler(
     larder: Larder,
+    gate: Gated,
 ) -> impl Fn(Request<Body>) -> std::pin::Pin<Box<dyn Future<Output = Response<Body>> + Send>> + Clone {
     move |request| {
-        let larder = larder.clone();
+        let (larder, gate) = (larder.clone(), gate.clone());
         Box::pin(async move {
             let own = CacheHints::new().tag("secret-own");
             match request.uri().path() {
@@ -64,6 +73,11 @@ fn handler(
                 "/overtaken" => {
                     larder.invalidate_tag("secret-own").await.unwrap();
                     (own, "body").into_response()
+                }
+                "/gated" => {
+                    gate.runs.add();
+                    gate.gate.pass().await;
+                    ok("body")
                 }
                 "/large" => ok("x".repeat(100 << 10)),
                 _ => ok("body"),
@@ -88,13 +102,19 @@ async fn number(instance: &Instance) -> u64 {
 }
 
 pub(crate) async fn drive(recording: &mut Recording) {
-    let mut server = RedisServer::start();
-    let here = Instance::new(RedisStore::builder(server.url())).await;
-    let there = Instance::new(RedisStore::builder(server.url()).memory(0).largest(64 << 10)).await;
+    let (mut server, gate) = (RedisServer::start(), Gated::default());
+    let here = Instance::new(RedisStore::builder(server.url()), &gate).await;
+    let there = Instance::new(
+        RedisStore::builder(server.url()).memory(0).largest(64 << 10),
+        &gate,
+    )
+    .await;
     shared(&here, &there).await;
     recording.look();
     let overtaken = recording.seen.total("larder_cache_fill_race_total", &[]);
-    assert_eq!(overtaken, 1, "what is overtaken counts once, whoever finds out");
+    // By an invalidation, and by a change that was announced.
+    assert_eq!(overtaken, 2, "what is overtaken counts once, whoever finds out");
+    together(&here, &there, &server, &gate, recording).await;
     functions(&here, &there, &server).await;
     turns(&here, &there, recording).await;
     faults(&here, &server, recording).await;
@@ -119,6 +139,45 @@ async fn shared(here: &Instance, there: &Instance) {
     assert!(here.see("/").await.contains("stored"));
 }
 
+/// One fills, and the other waits for it: again until it is told how that ended, for it may not listen yet.
+async fn together(
+    here: &Instance,
+    there: &Instance,
+    server: &RedisServer,
+    gate: &Gated,
+    recording: &mut Recording,
+) {
+    let is_waited_for = || {
+        let leases = server.cli(&["KEYS", "*:f1:*"]);
+        let mut leases = leases.lines().filter(|lease| !lease.is_empty());
+        leases.any(|lease| server.cli(&["STRLEN", lease]).trim() == "17")
+    };
+    let mut round = 0;
+    let elsewhere = [("scope", "cluster")];
+    let both = async || {
+        round += 1;
+        gate.gate.close();
+        let uri = format!("/gated?{round}");
+        let fills = spawn(&here.app, get(&uri));
+        gate.runs.reach(round).await;
+        let waits = spawn(&there.app, get(&uri));
+        let end = tokio::time::Instant::now() + SECOND * 30;
+        // That another waits is written into the lease.
+        while !is_waited_for() {
+            assert!(tokio::time::Instant::now() < end, "nobody waits");
+            tokio::time::sleep(SECOND / 200).await;
+        }
+        gate.gate.open();
+        for answer in [fills, waits] {
+            text(in_time(answer).await.unwrap().unwrap()).await;
+        }
+        round = gate.runs.get();
+    };
+    recording
+        .until("larder_cache_coalesced_wait_seconds", &elsewhere, 1, both)
+        .await;
+}
+
 async fn functions(here: &Instance, there: &Instance, server: &RedisServer) {
     assert_eq!((number(here).await, number(there).await), (7, 7));
     let local: Values<u64> = FillPolicy::new("local").in_process(|_| 8);
@@ -127,7 +186,7 @@ async fn functions(here: &Instance, there: &Instance, server: &RedisServer) {
         .get_or_fill("secret", &local, || async { Ok::<_, ()>(1) });
     assert_eq!(local.await, Ok(1));
     // Something else writes to the server.
-    for key in server.cli(&["KEYS", "larder:e*"]).lines() {
+    for key in server.cli(&["KEYS", "*:e1:*"]).lines() {
         server.cli(&["SET", key, "junk"]);
     }
     assert_eq!(number(there).await, 7);
@@ -200,7 +259,7 @@ async fn faults(here: &Instance, server: &RedisServer, recording: &mut Recording
 /// Hits that ask nobody, until the server is not heard.
 async fn bounded(server: &mut RedisServer, recording: &mut Recording) {
     let builder = RedisStore::builder(server.url()).coherence(Coherence::Bounded(SECOND / 5));
-    let listening = Instance::new(builder).await;
+    let listening = Instance::new(builder, &Gated::default()).await;
     let look = async || {
         listening.see("/").await;
     };
