@@ -163,7 +163,9 @@ impl Counts {
 
     /// All outcomes with their numbers.
     pub fn outcomes(&self) -> impl Iterator<Item = (Outcome, u64)> {
-        Outcome::ALL.iter().copied().zip(self.outcomes)
+        Outcome::ALL
+            .iter()
+            .map(|word| (*word, self.outcomes[*word as usize]))
     }
 
     /// Requests that were answered without a run of their handler for them: from memory, from the store behind it, by another's
@@ -194,17 +196,23 @@ impl Counts {
 
     /// Why the handler ran for a request, with the numbers.
     pub fn misses(&self) -> impl Iterator<Item = (MissReason, u64)> {
-        MissReason::ALL.iter().copied().zip(self.misses)
+        MissReason::ALL
+            .iter()
+            .map(|word| (*word, self.misses[*word as usize]))
     }
 
     /// Why the cache had no part in a request, with the numbers.
     pub fn bypasses(&self) -> impl Iterator<Item = (BypassReason, u64)> {
-        BypassReason::ALL.iter().copied().zip(self.bypasses)
+        BypassReason::ALL
+            .iter()
+            .map(|word| (*word, self.bypasses[*word as usize]))
     }
 
     /// Why a response was not kept, with the numbers.
     pub fn uncacheable(&self) -> impl Iterator<Item = (UncacheableReason, u64)> {
-        UncacheableReason::ALL.iter().copied().zip(self.uncacheable)
+        UncacheableReason::ALL
+            .iter()
+            .map(|word| (*word, self.uncacheable[*word as usize]))
     }
 
     /// Runs of the handler that came to their end, in the background too.
@@ -338,7 +346,10 @@ mod tests {
 
     #[test]
     fn each_reason_has_a_place_of_its_own() {
-        let places = |all: Vec<usize>| assert!(all.iter().copied().eq(0..all.len()), "{all:?}");
+        let places = |mut all: Vec<usize>| {
+            all.sort_unstable();
+            assert!(all.iter().copied().eq(0..all.len()), "{all:?}");
+        };
         places(Outcome::ALL.iter().map(|reason| *reason as usize).collect());
         places(MissReason::ALL.iter().map(|reason| *reason as usize).collect());
         places(BypassReason::ALL.iter().map(|reason| *reason as usize).collect());
@@ -347,6 +358,30 @@ mod tests {
                 .iter()
                 .map(|reason| *reason as usize)
                 .collect(),
+        );
+    }
+
+    #[test]
+    fn each_reason_is_told_with_its_own_number() {
+        let tally = Tally::new();
+        for (times, reason) in (1..).zip(BypassReason::ALL) {
+            (0..times).for_each(|_| tally.bypass(*reason));
+        }
+        for (times, reason) in (1..).zip(MissReason::ALL) {
+            (0..times).for_each(|_| tally.miss(*reason));
+        }
+        let counts = tally.counts();
+        let told: Vec<_> = counts.bypasses().collect();
+        assert!(
+            told.iter()
+                .copied()
+                .eq(BypassReason::ALL.iter().copied().zip(1..)),
+            "{told:?}"
+        );
+        let told: Vec<_> = counts.misses().collect();
+        assert!(
+            told.iter().copied().eq(MissReason::ALL.iter().copied().zip(1..)),
+            "{told:?}"
         );
     }
 
