@@ -24,6 +24,23 @@ fn get_of(uri: &str) -> http::request::Builder {
 }
 
 #[tokio::test]
+async fn tags_are_counted_by_family() {
+    let larder = Larder::in_memory(1 << 20);
+    let layer = larder.hot_cache("teams").tags(["team:{id}", "teams"]);
+    let app: Router = Router::new().route("/teams/{id}", get(|| async { "team" }).layer(layer));
+    for uri in ["/teams/1", "/teams/1", "/teams/2"] {
+        ask(&app, get_of(uri)).await;
+    }
+    larder.invalidate_tag("team:1").await.unwrap();
+    larder.invalidate_prefix("/teams").await.unwrap();
+    let families = larder.stats().tag_families;
+    let families = families
+        .iter()
+        .map(|family| (&*family.name, family.kept, family.forgotten));
+    assert_eq!(families.collect::<Vec<_>>(), [("team", 2, 1), ("teams", 2, 0)]);
+}
+
+#[tokio::test]
 async fn each_request_is_counted_once_with_its_reason() {
     let larder = Larder::in_memory(1 << 20);
     let cookie = || async { ([("set-cookie", "a=1")], "x") };
@@ -53,6 +70,7 @@ async fn each_request_is_counted_once_with_its_reason() {
             .any(|why| why == (UncacheableReason::SetCookie, 1))
     );
     assert_eq!(stats.total().requests(), 6);
+    assert_eq!(stats.tag_families, []);
     assert_eq!((stats.store, stats.memory.entries), ("memory", 1));
     assert!(stats.memory.bytes > 0 && stats.memory.capacity >= 1 << 20);
 }

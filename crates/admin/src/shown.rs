@@ -50,11 +50,15 @@ pub(crate) fn stats(stats: &Stats) -> Value {
         }
         shown
     });
+    let families = stats.tag_families.iter().map(
+        |family| json!({ "name": text(&family.name), "kept": family.kept, "forgotten": family.forgotten }),
+    );
     let condition = &stats.condition;
     json!({
         "enabled": stats.enabled,
         "total": counts(&stats.total()),
         "layers": layers.collect::<Vec<_>>(),
+        "tag_families": families.collect::<Vec<_>>(),
         "store": {
             "name": stats.store,
             "breaker": condition.breaker.map(larder_store::Breaker::as_str),

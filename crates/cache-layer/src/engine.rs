@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 use larder_store::{
-    Announcement, Answer, Capture, Clock, Entry, Finding, Flights, Forgotten, Key, Put, SharedEntry, Size,
-    Store, StoreError, StoreErrorKind, Strength, Survey, Tag, TagKind, Timestamp, Validity, VaryNames,
+    Announcement, Answer, Capture, Clock, Entry, Finding, Flights, Forgotten, Kept, Key, Put, SharedEntry,
+    Size, Store, StoreError, StoreErrorKind, Strength, Survey, Tag, TagKind, Timestamp, Validity, VaryNames,
     Wanted,
 };
 use tokio::sync::Semaphore;
@@ -18,6 +18,7 @@ use tokio::time::timeout;
 
 use crate::cached::Cached;
 use crate::described::Described;
+use crate::families::Families;
 use crate::freshness::may_stand_in;
 use crate::loners::Loners;
 use crate::metrics::rare;
@@ -88,6 +89,7 @@ pub(crate) struct Core {
     /// The counters of layers and functions, by name.
     tallies: Mutex<BTreeMap<Arc<str>, Arc<Tally>>>,
     pub(crate) recent: Recent,
+    families: Families,
     limits: Limits,
     pub(crate) ttls: PresetTtls,
 }
@@ -148,6 +150,7 @@ impl Engine {
             layers: Mutex::default(),
             tallies: Mutex::default(),
             recent: Recent::default(),
+            families: Families::default(),
             limits,
             ttls,
         }))
@@ -255,6 +258,9 @@ impl Engine {
         let at = self.0.clock.now();
         let took = at.since(began);
         rare::invalidation(kind, source, strength.as_str(), result.is_ok(), took);
+        if result.is_ok() {
+            self.0.families.forgotten(tags);
+        }
         if self.0.recent.is_on() {
             let (tags, more_tags) = recent::tags(tags);
             self.0.recent.invalidated(PastInvalidation {
@@ -410,6 +416,7 @@ impl Engine {
         });
         Stats {
             layers: layers.collect(),
+            tag_families: self.0.families.all(),
             memory: self.size(),
             store: self.0.store.name(),
             condition: self.0.store.condition(),
@@ -534,11 +541,17 @@ impl Core {
 
     /// Hands an entry to the store; `None` when it did not answer in time.
     pub(crate) async fn put(&self, key: Key, entry: Entry, capture: Capture) -> Option<Put> {
-        let answer = match self.store.put(key, entry, capture) {
-            Answer::Ready(put) => return Some(put),
-            Answer::Later(answer) => Answer::Later(Box::pin(async move { Ok(answer.await) })),
+        let put = match self.store.put(key, entry, capture) {
+            Answer::Ready(put) => put,
+            Answer::Later(answer) => {
+                let answer = async move { Ok(answer.await) };
+                self.ask(Answer::Later(Box::pin(answer))).await.ok()?
+            }
         };
-        self.ask(answer).await.ok()
+        if put.kept == Kept::Stored {
+            self.families.kept(&put.entry.tags);
+        }
+        Some(put)
     }
 }
 

@@ -53,6 +53,7 @@ mod cached;
 mod described;
 mod directive;
 mod engine;
+mod families;
 mod fill;
 mod flow;
 mod freshness;
@@ -107,6 +108,7 @@ mod wishes;
 pub use body::Body;
 pub use described::Described;
 pub use engine::{Cause, Engine, Limits, Switch};
+pub use families::TagFamily;
 pub use future::ResponseFuture;
 pub use hints::CacheHints;
 #[cfg(feature = "axum")]

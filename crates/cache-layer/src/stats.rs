@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use larder_store::{Condition, Size};
 
+use crate::families::TagFamily;
 use crate::tally::Counts;
 
 /// What all layers of one engine have counted, and how its store is.
@@ -14,6 +15,8 @@ use crate::tally::Counts;
 pub struct Stats {
     /// Each layer and each function's policy that was used, by name.
     pub layers: Vec<LayerStats>,
+    /// The tags that the application named, by what they begin with.
+    pub tag_families: Vec<TagFamily>,
     /// What is kept in this process: the tier `l1`. Of what a store keeps elsewhere, there is no account.
     pub memory: Size,
     /// The word for the kind of store, such as `memory` or `redis`.
