@@ -59,12 +59,12 @@ impl Families {
 
     pub(crate) fn all(&self) -> Vec<TagFamily> {
         let families = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let family = |(name, (kept, forgotten)): (&Box<str>, &(u64, u64))| TagFamily {
+        let all = families.iter().map(|(name, (kept, forgotten))| TagFamily {
             name: name.clone(),
             kept: *kept,
             forgotten: *forgotten,
-        };
-        families.iter().map(family).collect()
+        });
+        all.collect()
     }
 }
 
