@@ -429,6 +429,7 @@ async fn it_is_explained_why_a_request_hits_or_misses() {
     assert_eq!(said, "A hit, for who asks with the same key.");
     assert_eq!(answer["fills"][0]["reason"], "absent");
     assert_eq!(answer["entries"][0]["stale_by"], Value::Null);
+    assert_eq!(answer["entries"][0]["stamp"], "0", "nothing was forgotten before");
 
     let add = Request::post("/teams/7/members").body(Body::empty()).unwrap();
     assert_eq!(send(&app, add).await.status(), StatusCode::OK);

@@ -304,6 +304,7 @@ function explained(entry, now) {
     ["Layer", entry.cache],
     ["Filled", `${time(entry.age_ms)} ago, in ${time(entry.fill_ms)}`],
     ["Identity", entry.identity],
+    ["Stamp", entry.stamp],
     ["Made stale by", by && el("span", {}, `${by.action ?? by.source}, ${time(Math.max(0, now - by.at_ms))} ago: `, by.kind === "all" ? "everything" : tags(by.tags, by.more_tags))],
     ["Key", el("code", { textContent: entry.key.map((part) => (part === null ? "∅" : JSON.stringify(part))).join(" ") })],
     ["Tags", tags(entry.tags, entry.more_tags)],

@@ -55,6 +55,7 @@ pub(crate) struct Seen {
     pub(crate) entry: SharedEntry,
     /// `None` where the store did not say.
     pub(crate) validity: Option<Validity>,
+    pub(crate) stamp: Option<String>,
 }
 
 /// Looks for at most `most` entries, on a thread where that holds up nobody.
@@ -90,6 +91,7 @@ fn look(engine: &Engine, wanted: &Wanted, most: usize) -> Found {
                 key: key.clone(),
                 entry: SharedEntry::clone(entry),
                 validity: None,
+                stamp: engine.store().stamp(entry),
             });
         }
         ControlFlow::Continue(())
@@ -216,6 +218,7 @@ impl Seen {
             "age_ms": age,
             "left_ms": lifetime.fresh_ms.saturating_sub(age),
             "stale_left_ms": (lifetime.fresh_ms + lifetime.stale_while_revalidate_ms).saturating_sub(age),
+            "stamp": self.stamp,
             "filled_at_ms": lifetime.received.as_millis(),
             "fill_ms": lifetime.load_ms,
             "body_bytes": entry.body_len(),

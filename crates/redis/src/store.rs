@@ -385,6 +385,12 @@ impl Store for RedisStore {
         }))
     }
 
+    fn stamp(&self, entry: &Entry) -> Option<String> {
+        let stamp = Seal::of(entry)?.stamp;
+        let generation = u128::from_be_bytes(stamp.generation.0);
+        Some(format!("{} of {generation:032x}", stamp.sequence))
+    }
+
     fn size(&self) -> Size {
         let mut size = Size::default();
         if let Some(memory) = &self.0.shelves.memory {

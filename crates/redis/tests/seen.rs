@@ -56,6 +56,14 @@ async fn what_is_in_this_process_is_shown_until_it_is_enough() {
     }
     assert_eq!(shown(&store, 9).unwrap(), [b"a", b"b", b"c"]);
     assert_eq!(shown(&store, 2).unwrap().len(), 2);
+    let mut stamps = Vec::new();
+    store.visit(&mut |_, entry| {
+        stamps.push(store.stamp(entry).unwrap());
+        ControlFlow::Continue(())
+    });
+    stamps.dedup();
+    assert_eq!(stamps.len(), 1, "nothing was forgotten between them: {stamps:?}");
+    assert!(stamps[0].contains(" of "), "a number of a generation: {stamps:?}");
     let without = builder().memory(0).connect().await.unwrap();
     assert_eq!(shown(&without, 9), None, "it has nothing that it could show");
 }

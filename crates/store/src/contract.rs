@@ -186,6 +186,13 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         false
     }
 
+    /// The stamp of an entry that it took in, for people who look: the number of the last invalidation before its fill began.
+    /// By default there is none to show.
+    fn stamp(&self, entry: &Entry) -> Option<String> {
+        let _ = entry;
+        None
+    }
+
     /// Whether it works: asks what is behind it, if anything is. The time limit is the caller's.
     fn probe(&self) -> Answer<Result<(), StoreError>> {
         Answer::Ready(Ok(()))

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::clock::{Timestamp, millis};
-use crate::ledger::{Stamps, Validity};
+use crate::ledger::{Sequence, Stamps, Validity};
 use crate::search::SearchVariance;
 use crate::tag::Tag;
 use crate::value::StoredValue;
@@ -126,6 +126,14 @@ impl Entry {
         match &self.seal {
             Seal::Ledger(stamps) => stamps.validity(),
             Seal::None | Seal::Foreign(_) => Validity::Dead,
+        }
+    }
+
+    /// The number before which the fill of an entry of this process's ledger began.
+    pub(crate) fn captured(&self) -> Option<Sequence> {
+        match &self.seal {
+            Seal::Ledger(stamps) => Some(stamps.captured()),
+            Seal::None | Seal::Foreign(_) => None,
         }
     }
 

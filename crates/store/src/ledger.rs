@@ -45,7 +45,7 @@ const GROUPS: usize = if cfg!(shuttle) { 4 } else { 1 << 16 };
 
 /// The moment before a fill, by which its entry is judged: the number of the last invalidation before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sequence(u64);
+pub struct Sequence(pub(crate) u64);
 
 /// How entries are forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -252,6 +252,10 @@ pub(crate) struct Stamps {
 }
 
 impl Stamps {
+    pub(crate) const fn captured(&self) -> Sequence {
+        self.captured
+    }
+
     /// What the stamps say now.
     #[inline]
     pub(crate) fn validity(&self) -> Validity {

@@ -14,7 +14,7 @@ use crate::contract::{Answer, Capture, Forgotten, Kept, Lookup, Put, Size, Store
 use crate::entry::{Entry, SharedEntry};
 use crate::error::StoreError;
 use crate::key::Key;
-use crate::ledger::{Ledger, Strength, Validity};
+use crate::ledger::{Ledger, Sequence, Strength, Validity};
 use crate::shelf::Shelf;
 use crate::tag::{Tag, TagId};
 
@@ -122,6 +122,10 @@ impl Store for MemoryStore {
         });
         survey.tags = tags.into_iter().collect();
         Answer::Ready(Ok(survey))
+    }
+
+    fn stamp(&self, entry: &Entry) -> Option<String> {
+        entry.captured().map(|Sequence(number)| number.to_string())
     }
 
     fn size(&self) -> Size {

@@ -201,6 +201,10 @@ impl Store for FailingStore {
         self.inner.visit(see)
     }
 
+    fn stamp(&self, entry: &Entry) -> Option<String> {
+        self.inner.stamp(entry)
+    }
+
     fn probe(&self) -> Answer<Result<(), StoreError>> {
         self.answer(Call::Probe, Store::probe)
     }
