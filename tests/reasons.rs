@@ -63,7 +63,7 @@ fn run(with_redis: bool) -> usize {
 }
 
 fn against(commands: &str) -> String {
-    let example = Example::start("reasons", &[]);
+    let example = Example::start_with_all_features("reasons", &[]);
     printed_by(&commands.replace("127.0.0.1:3001", &example.address))
 }
 
@@ -71,7 +71,7 @@ fn against(commands: &str) -> String {
 fn against_redis(commands: &str) -> String {
     demand("redis-cli", "redis-tools");
     let server = larder_testkit::RedisServer::start();
-    let example = Example::start_with_redis("reasons", &["--redis", &server.url()]);
+    let example = Example::start_with_all_features("reasons", &["--redis", &server.url()]);
     let port = server.addr().port().to_string();
     printed_by(
         &commands

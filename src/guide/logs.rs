@@ -1,7 +1,7 @@
 //! What logs and spans say, and with which fields.
 //!
 //! They go through [`tracing`](https://docs.rs/tracing), under the names of the crates as targets: `larder`, `larder_cache_layer`,
-//! `larder_redis`, `larder_invalidation`, `larder_lock`, `larder_idempotency`. `warn` and above is what somebody is to know; `debug` is
+//! `larder_redis`, `larder_invalidation`, `larder_lock`, `larder_idempotency`, `larder_admin`. `warn` and above is what somebody is to know; `debug` is
 //! for the one who looks for something. Hits are not logged: at their number that would be the dearest part of them.
 //!
 //! # Fields
@@ -35,6 +35,8 @@
 //! | `time` | for how long it does not vote |
 //! | `cause` | why a lock or an operation was lost |
 //! | `error` | what went wrong, as text |
+//! | `value`, `soft`, `ok` | what was forgotten by hand on the [page for operators](super::admin), whether softly, and whether that worked |
+//! | `on`, `paths` | whether a layer was switched on there, and how many paths were warmed |
 //!
 //! Identities, values of headers, queries, bodies and keys of entries are in none of them, nor are passwords of servers.
 //!
@@ -71,6 +73,9 @@
 //! | `warn` | a page was not warmed | `error`, `url.path` |
 //! | `warn` | a page was not warmed | `http.response.status_code`, `url.path` |
 //! | `warn` | a value came for a key that was not asked for | `cache` |
+//! | `warn` | admin: invalidate | `kind`, `ok`, `soft`, `value` |
+//! | `warn` | admin: switch | `cache`, `on` |
+//! | `warn` | admin: warm | `paths` |
 //! | `warn` | an operation with an idempotency key was stopped | - |
 //! | `warn` | idempotency records failed | `error`, `store` |
 //! | `warn` | it is not known how far an operation with an idempotency key came | `cause` |

@@ -5,6 +5,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a block of commands may take.
@@ -19,21 +20,17 @@ pub(crate) struct Example {
 }
 
 impl Example {
-    /// Starts it at a free port.
+    /// Starts it at a free port, as `cargo run --example` builds it.
     pub(crate) fn start(name: &str, arguments: &[&str]) -> Self {
-        Self::run(&program(name), arguments)
+        Self::run(&program(name, &["--package", "larder"]), arguments)
             .unwrap_or_else(|complaint| panic!("{name} did not start: {complaint}"))
     }
 
-    /// The same for one that needs the feature `redis`. A program that is there may have been built without.
-    pub(crate) fn start_with_redis(name: &str, arguments: &[&str]) -> Self {
-        match Self::run(&program(name), arguments) {
-            Err(complaint) if complaint.contains("needs the feature") => {
-                build(name, &["--features", "redis"]);
-                Self::start(name, arguments)
-            }
-            started => started.unwrap_or_else(|complaint| panic!("{name} did not start: {complaint}")),
-        }
+    /// The same with all features, as `cargo x test` builds the whole workspace: then nothing of it is built with others
+    /// once more.
+    pub(crate) fn start_with_all_features(name: &str, arguments: &[&str]) -> Self {
+        Self::run(&program(name, &["--workspace", "--all-features"]), arguments)
+            .unwrap_or_else(|complaint| panic!("{name} did not start: {complaint}"))
     }
 
     fn run(program: &Path, arguments: &[&str]) -> Result<Self, String> {
@@ -77,15 +74,15 @@ impl Drop for Example {
     }
 }
 
-/// The example's program, which cargo builds with the tests, or is asked to where only one test was to be built.
-fn program(name: &str) -> PathBuf {
-    let program = folder()
+/// The example's program, built with these packages and features.
+fn program(name: &str, selected: &[&str]) -> PathBuf {
+    static BUILT: Mutex<()> = Mutex::new(());
+    let one_at_a_time = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    build(name, selected);
+    drop(one_at_a_time);
+    folder()
         .join("examples")
-        .join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    if !program.exists() {
-        build(name, &[]);
-    }
-    program
+        .join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
 /// Where cargo puts what it builds in this profile.
@@ -94,15 +91,15 @@ fn folder() -> PathBuf {
     this.parent().and_then(Path::parent).unwrap().to_owned()
 }
 
-fn build(name: &str, more: &[&str]) {
+fn build(name: &str, selected: &[&str]) {
     let folder = folder();
     // The folder has the profile's name, but for `dev`.
     let profile = folder.file_name().unwrap().to_str().unwrap();
     let mut cargo = Command::new(env!("CARGO"));
     cargo
-        .args(["build", "--package", "larder", "--example", name])
+        .args(["build", "--example", name])
+        .args(selected)
         .args(["--profile", if profile == "debug" { "dev" } else { profile }])
-        .args(more)
         .arg("--target-dir")
         .arg(folder.parent().unwrap());
     assert!(cargo.current_dir(root()).status().unwrap().success());

@@ -63,7 +63,7 @@ fn ordinary() -> Vec<Step> {
     let docs = [&all[..], &["--doc"]].concat();
     vec![
         Step::cargo("tests build", 900, &build),
-        Step::cargo("tests", 480, &tests).tests(),
+        Step::cargo("tests", 720, &tests).tests(),
         Step::cargo("doc tests", 240, &docs).tests(),
     ]
 }
