@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode};
 
 use serde_json::Value;
 
-use crate::failure::{Failure, Outcome, While};
+use crate::failure::{Outcome, While};
 use crate::metadata::Metadata;
 use crate::{flag, program, tools};
 
@@ -31,13 +31,7 @@ pub(crate) fn command(arguments: &[String]) -> Outcome<ExitCode> {
 fn promtool(arguments: &[&str]) -> Outcome {
     let mut command = Command::new("promtool");
     command.args(arguments).current_dir(FOLDER);
-    let shown = program::shown(&command);
-    let status = command.status().or_fail(|| format!("cannot start `{shown}`"))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(Failure::new(format!("`{shown}` failed ({status})")))
-    }
+    program::run(command)
 }
 
 /// The queries of a dashboard as rules, which the tool can check.

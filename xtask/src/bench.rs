@@ -2,7 +2,7 @@
 
 use std::process::{Command, ExitCode};
 
-use crate::failure::{Failure, Outcome, While};
+use crate::failure::Outcome;
 use crate::metadata::Metadata;
 use crate::program;
 
@@ -25,7 +25,7 @@ const TABLES: [&str; 6] = [
 
 pub(crate) fn command(arguments: &[String]) -> Outcome<ExitCode> {
     for build in BUILDS {
-        run(program::cargo(build))?;
+        program::run(program::cargo(build))?;
     }
     let peers = Metadata::load()?.target.join("peers").join("larder-peers");
     let all = TABLES.map(|table| vec![table.to_owned()]);
@@ -37,17 +37,7 @@ pub(crate) fn command(arguments: &[String]) -> Outcome<ExitCode> {
     } {
         let mut command = Command::new(&peers);
         command.args(arguments);
-        run(command)?;
+        program::run(command)?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn run(mut command: Command) -> Outcome<()> {
-    let shown = program::shown(&command);
-    let status = command.status().or_fail(|| format!("cannot start `{shown}`"))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(Failure::new(format!("`{shown}` failed ({status})")))
-    }
 }

@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, ExitStatus, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 
 use crate::failure::{Failure, Outcome, While};
 use crate::metadata::Metadata;
@@ -39,7 +39,7 @@ pub(crate) fn command(arguments: &[String]) -> Outcome<ExitCode> {
         program: cargo_fuzz(&target)?,
         folder: target.join("fuzz"),
     };
-    run(fuzzer.command("build", None))?;
+    program::run(fuzzer.command("build", None))?;
     let Some(seconds) = NonZeroU64::new(seconds) else {
         println!("{} targets built", targets.len());
         return Ok(ExitCode::SUCCESS);
@@ -120,7 +120,7 @@ fn cargo_fuzz(target: &Path) -> Outcome<PathBuf> {
         println!("==> no cargo-fuzz found: installing it in {}", root.display());
         let mut install = program::cargo(&["install", "cargo-fuzz", "--version", CARGO_FUZZ, "--locked"]);
         install.arg("--root").arg(&root);
-        run(install).map_err(|failure| {
+        program::run(install).map_err(|failure| {
             Failure::new(format!(
                 "{failure}: cargo install cargo-fuzz --version {CARGO_FUZZ} --locked"
             ))
@@ -155,12 +155,6 @@ impl Fuzzer {
     }
 }
 
-fn run(mut command: Command) -> Outcome {
-    let shown = program::shown(&command);
-    let status = command.status().or_fail(|| format!("cannot start `{shown}`"))?;
-    judge(&shown, status)
-}
-
 /// Runs a target, and passes on what it says without the dictionary that libFuzzer recommends at the end.
 fn watch(mut command: Command) -> Outcome {
     let shown = program::shown(&command);
@@ -178,15 +172,7 @@ fn watch(mut command: Command) -> Outcome {
         }
     }
     let status = child.wait().or_fail(doing)?;
-    judge(&shown, status)
-}
-
-fn judge(shown: &str, status: ExitStatus) -> Outcome {
-    if status.success() {
-        Ok(())
-    } else {
-        Err(Failure::new(format!("`{shown}` failed ({status})")))
-    }
+    program::judge(&shown, status)
 }
 
 #[cfg(test)]

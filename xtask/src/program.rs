@@ -2,7 +2,9 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus};
+
+use crate::failure::{Failure, Outcome, While};
 
 /// The cargo that runs this program.
 pub(crate) fn cargo<S: AsRef<str>>(arguments: &[S]) -> Command {
@@ -23,6 +25,22 @@ pub(crate) fn this(arguments: &[&str]) -> Command {
     let mut command = Command::new(file);
     command.args(arguments);
     command
+}
+
+/// Runs a command to its end; it fails where that does.
+pub(crate) fn run(mut command: Command) -> Outcome {
+    let shown = shown(&command);
+    let status = command.status().or_fail(|| format!("cannot start `{shown}`"))?;
+    judge(&shown, status)
+}
+
+/// What the end of the command that is shown so comes to.
+pub(crate) fn judge(shown: &str, status: ExitStatus) -> Outcome {
+    if status.success() {
+        Ok(())
+    } else {
+        Err(Failure::new(format!("`{shown}` failed ({status})")))
+    }
 }
 
 /// A command as one would type it.

@@ -33,7 +33,19 @@ impl Default for Budget {
 pub(crate) const STRIKES: u32 = 3;
 
 /// How long the server is left alone after it failed: from the first to the last of these, twice as long each time.
-pub(crate) const REST: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+const REST: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+
+/// How long it is left alone after another failure in a row, where it was `rest` after the one before.
+pub(crate) fn rest_again(rest: Duration) -> Duration {
+    let (first, last) = REST;
+    (rest * 2).clamp(first, last)
+}
+
+/// The same where it worked for the time `worked` before: what worked for long begins anew.
+pub(crate) fn rest_after(rest: Duration, worked: Duration) -> Duration {
+    let (first, last) = REST;
+    if worked > last { first } else { rest_again(rest) }
+}
 
 /// How often a connection's server is asked whether it is still the one.
 pub(crate) const WATCH: Duration = Duration::from_millis(500);

@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::budget::REST;
+use crate::budget::rest_after;
 use crate::failure::failed;
 use crate::link::Link;
 use crate::server::Server;
@@ -111,12 +111,7 @@ async fn listen(running: Running, link: Weak<Link>) {
         if let Some(ear) = running.0.upgrade() {
             ear.closes();
         }
-        let (first, last) = REST;
-        rest = if began.elapsed() > last {
-            first
-        } else {
-            (rest * 2).clamp(first, last)
-        };
+        rest = rest_after(rest, began.elapsed());
         sleep(rest).await;
     }
 }

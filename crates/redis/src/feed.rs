@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
 
 use crate::board::Board;
-use crate::budget::{REST, WATCH};
+use crate::budget::{WATCH, rest_after};
 use crate::failure::failed;
 use crate::link::Link;
 use crate::metrics;
@@ -107,12 +107,7 @@ async fn listen(running: Running, bound: Duration) {
                 tracing::debug!(server = link.address, %error, reason, "the server is not listened to");
             }
         }
-        let (first, last) = REST;
-        rest = if began.elapsed() > last {
-            first
-        } else {
-            (rest * 2).clamp(first, last)
-        };
+        rest = rest_after(rest, began.elapsed());
         sleep(rest).await;
     }
 }

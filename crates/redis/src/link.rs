@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::board::Board;
-use crate::budget::{Budget, LEASE, REST, STRIKES, WATCH};
+use crate::budget::{Budget, LEASE, STRIKES, WATCH, rest_again};
 use crate::metrics::{self, Breaker, Operation};
 use crate::pending::{Invalidation, Pending};
 use crate::protocol::{IntentId, Names, RecordId};
@@ -339,8 +339,7 @@ impl Link {
             Err(error) => {
                 Breaker::Open.enter();
                 let mut state = self.state();
-                let (first, last) = REST;
-                state.rest = (state.rest * 2).clamp(first, last);
+                state.rest = rest_again(state.rest);
                 tracing::debug!(server = self.address, %error, rest = ?state.rest, "no connection");
                 state.failure = Some((error.kind(), error.message().to_owned()));
                 Some(state.rest)

@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::budget::{REST, STRIKES};
+use crate::budget::{STRIKES, rest_again};
 use crate::place::{Manner, address, host_or};
 use crate::protocol::Names;
 use crate::slot::slot;
@@ -333,8 +333,7 @@ impl State {
     fn fails(&mut self) {
         self.connection = None;
         self.strikes = 0;
-        let (first, last) = REST;
-        self.rest = (self.rest * 2).clamp(first, last);
+        self.rest = rest_again(self.rest);
         self.until = Some(Instant::now() + self.rest);
     }
 }

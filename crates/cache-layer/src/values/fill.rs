@@ -53,6 +53,17 @@ pub(super) struct Making<A, G, F> {
     pub(super) outlives: bool,
 }
 
+impl<A, G, F> Making<A, G, F> {
+    pub(super) const fn new(args: A, tags: G, fill: F) -> Self {
+        Self {
+            args,
+            tags,
+            fill,
+            outlives: false,
+        }
+    }
+}
+
 impl<'a, T: Any + Clone + Send + Sync> Trip<'a, T> {
     pub(super) fn new(engine: &'a Engine, values: &'a Values<T>, key: Key, luck: f64) -> Self {
         Self {

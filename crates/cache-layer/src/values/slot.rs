@@ -182,14 +182,7 @@ where
             values: self.values,
             key: self.key,
         };
-        let tags = |_: &A| tags();
-        let making = Making {
-            args,
-            tags,
-            fill,
-            outlives: false,
-        };
-        place.answer(making).await
+        place.answer(Making::new(args, |_: &A| tags(), fill)).await
     }
 }
 
@@ -214,13 +207,7 @@ impl<'a, T: Any + Clone + Send + Sync> Slot<'a, T> {
         F: FnOnce(A) -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        let fill = |args| Here::new(fill(args));
-        let making = Making {
-            args,
-            tags,
-            fill,
-            outlives: false,
-        };
+        let making = Making::new(args, tags, |args| Here::new(fill(args)));
         self.place().answer(making).await
     }
 
@@ -237,13 +224,7 @@ impl<'a, T: Any + Clone + Send + Sync> Slot<'a, T> {
         F: FnOnce(A) -> Fut,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
-        let fill = |args| Anywhere::new(fill(args));
-        let making = Making {
-            args,
-            tags,
-            fill,
-            outlives: false,
-        };
+        let making = Making::new(args, tags, |args| Anywhere::new(fill(args)));
         self.place().answer(making).await
     }
 
@@ -261,13 +242,8 @@ impl<'a, T: Any + Clone + Send + Sync> Slot<'a, T> {
         F: FnOnce(A) -> Fut,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
-        let fill = |args| Anywhere::new(fill(args));
-        let making = Making {
-            args,
-            tags,
-            fill,
-            outlives: true,
-        };
+        let mut making = Making::new(args, tags, |args| Anywhere::new(fill(args)));
+        making.outlives = true;
         self.place().answer(making).await
     }
 
