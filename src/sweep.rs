@@ -8,7 +8,10 @@ use larder_store::{Tag, TagKind, Wanted};
 use crate::error::Error;
 use crate::larder::Larder;
 
-/// A pattern of tags or paths: text, in which `*` stands for anything, `/` and nothing included.
+/// A pattern of tags or paths: text, and places where anything may stand, `/` and nothing included.
+///
+/// Text means itself, whatever is in it. Only a [`glob`](Self::glob), which is written in the program, and a pattern that a person
+/// [typed](Self::typed) as one have an asterisk with a meaning.
 ///
 /// ```
 /// use larder::TagPattern;
@@ -16,52 +19,64 @@ use crate::larder::Larder;
 /// let members = TagPattern::glob("team:*:members");
 /// assert!(members.matches("team:7:members"));
 /// assert!(!members.matches("team:7"));
-/// // What a user typed is no pattern.
-/// let typed = TagPattern::starting_with("100*");
-/// assert!(typed.matches("100*: all of it"));
-/// assert!(!typed.matches("1000"));
+///
+/// let name = "100*"; // from a request
+/// let drafts = TagPattern::text("drafts:").then(name).then(":").anything();
+/// assert!(drafts.matches("drafts:100*:2026"));
+/// assert!(!drafts.matches("drafts:1000:2026"));
+/// ```
+///
+/// ```compile_fail
+/// # let name = "100*";
+/// larder::TagPattern::glob(&format!("drafts:{name}:*")); // who says what is in the name?
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use = "a pattern does nothing until something is matched with it"]
 pub struct TagPattern {
-    /// What stands before, between and behind the asterisks.
+    /// What stands before, between and behind the places where anything may stand.
     parts: Vec<String>,
 }
 
 impl TagPattern {
-    /// The pattern `text`, in which `*` stands for anything, and `\\` before a letter for that letter.
-    #[must_use]
-    pub fn glob(text: &str) -> Self {
-        let mut parts = vec![String::new()];
-        let mut letters = text.chars();
-        while let Some(letter) = letters.next() {
-            if letter == '*' {
-                parts.push(String::new());
-                continue;
-            }
-            let letter = if letter == '\\' {
-                letters.next().unwrap_or(letter)
-            } else {
-                letter
-            };
-            if let Some(part) = parts.last_mut() {
-                part.push(letter);
-            }
-        }
-        Self { parts }
-    }
-
-    /// Everything that starts with `text`, in which nothing has a meaning of its own.
-    #[must_use]
-    pub fn starting_with(text: &str) -> Self {
+    /// A pattern of `text` alone, to be told more.
+    pub fn text(text: impl Into<String>) -> Self {
         Self {
-            parts: vec![text.to_owned(), String::new()],
+            parts: vec![text.into()],
         }
     }
 
-    /// `value` as a part of a pattern that means itself.
-    #[must_use]
-    pub fn escape(value: &str) -> String {
-        value.replace('\\', "\\\\").replace('*', "\\*")
+    /// Behind that comes `text`, which means itself.
+    pub fn then(mut self, text: &str) -> Self {
+        if let Some(last) = self.parts.last_mut() {
+            last.push_str(text);
+        }
+        self
+    }
+
+    /// Behind that comes anything, or nothing.
+    pub fn anything(mut self) -> Self {
+        self.parts.push(String::new());
+        self
+    }
+
+    /// A pattern that stands in the program: in it `*` is anything, and `\\` before a letter is that letter.
+    pub fn glob(pattern: &'static str) -> Self {
+        Self::typed(pattern)
+    }
+
+    /// The same for a pattern that a person typed as one, who may forget what it reaches. Not for text that values were put into:
+    /// an asterisk in one of them would reach more than was meant.
+    pub fn typed(pattern: &str) -> Self {
+        let mut made = Self::text("");
+        let mut letters = pattern.chars();
+        while let Some(letter) = letters.next() {
+            made = match letter {
+                '*' => made.anything(),
+                '\\' => made.then(letters.next().unwrap_or('\\').encode_utf8(&mut [0; 4])),
+                letter => made.then(letter.encode_utf8(&mut [0; 4])),
+            };
+        }
+        made
     }
 
     /// Whether it is a pattern of `text`.
@@ -218,7 +233,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_asterisk_is_anything_and_what_is_escaped_is_itself() {
+    fn an_asterisk_is_anything_and_text_is_itself() {
         for (pattern, text, fits) in [
             ("", "", true),
             ("", "a", false),
@@ -239,8 +254,9 @@ mod tests {
             assert_eq!(TagPattern::glob(pattern).matches(text), fits, "{pattern} {text}");
         }
         for value in ["", "*", r"\*", r"a\", "a*b"] {
-            let pattern = TagPattern::glob(&TagPattern::escape(value));
-            assert!(pattern.matches(value) && !pattern.matches("other"), "{value}");
+            let pattern = TagPattern::text(value).then(value).anything();
+            assert!(pattern.matches(&format!("{value}{value}, and more")), "{value}");
+            assert!(value.is_empty() || !pattern.matches("axbaxb"), "{value}");
         }
     }
 }

@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use larder::store::{Answer, Content, Entry, Kept, Key, Lifetime, Lookup, StoredResponse};
 use larder::{ActionRule, Actions, Clock, Larder, MemoryStore, RedisStore, Store, Tag};
 use larder_testkit::{FailingStore, RedisServer};
+use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
 fn many() -> u32 {
@@ -21,6 +22,7 @@ fn many() -> u32 {
 
 #[tokio::test]
 async fn one_entry_and_many_are_forgotten_by_one_number() {
+    let _alone = ALONE.lock().await;
     let many = many();
     // Never told to fail: a store that the test can look into beside the handle.
     let store = FailingStore::new(MemoryStore::with_capacity(4 << 30));
@@ -91,6 +93,7 @@ fn bill(server: &RedisServer) -> Bill {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_entry_and_many_cost_a_server_the_same_and_what_nobody_cached_leaves_nothing() {
+    let _alone = ALONE.lock().await;
     let (many, server) = (many(), RedisServer::start());
     let builder = RedisStore::builder(server.url()).budget(Duration::from_secs(10));
     let store = builder.connect().await.unwrap();
@@ -126,7 +129,7 @@ async fn one_entry_and_many_cost_a_server_the_same_and_what_nobody_cached_leaves
         let used = info.lines().find_map(|line| line.strip_prefix("used_memory:"));
         used.unwrap().trim().parse::<i64>().unwrap()
     };
-    let (keys_before, before) = (keys(), memory());
+    let (keys_before, before, resident_before) = (keys(), memory(), resident());
     let mut running = JoinSet::new();
     for number in 0..many {
         while running.len() >= 64 {
@@ -138,13 +141,45 @@ async fn one_entry_and_many_cost_a_server_the_same_and_what_nobody_cached_leaves
     running.join_all().await;
     assert_eq!(keys(), keys_before, "no record is made of what nobody cached");
     let grown = memory() - before;
-    println!("{many} tags that nobody cached: the server has grown by {grown} bytes");
+    let own = resident() - resident_before;
+    println!(
+        "{many} tags that nobody cached: the server has grown by {grown} bytes, this process by {own} KiB"
+    );
     assert!(grown < 1 << 20, "{grown} bytes");
+    assert!(own < CAP_KIB, "{own} KiB");
     let lookup = store.lookup(&key("many", 0)).wait().await.unwrap();
     assert!(
         !matches!(lookup, Lookup::Found(_) | Lookup::Fetched(_)),
         "{lookup:?}"
     );
+}
+
+#[tokio::test]
+async fn what_nobody_cached_leaves_nothing_in_memory() {
+    let _alone = ALONE.lock().await;
+    let many = many();
+    let larder = Larder::in_memory(64 << 20);
+    let before = resident();
+    for number in 0..many {
+        larder.invalidate_tag(format!("nobody:{number}")).await.unwrap();
+    }
+    let grown = resident() - before;
+    println!("{many} tags that nobody cached: this process has grown by {grown} KiB");
+    assert_eq!(larder.size().tags, 0);
+    assert!(grown < CAP_KIB, "{grown} KiB");
+}
+
+/// What a million invalidations may leave in this process.
+const CAP_KIB: i64 = 16 << 10;
+
+/// One test at a time: what another keeps would be taken for this one's.
+static ALONE: Mutex<()> = Mutex::const_new(());
+
+/// The resident memory of this process, in KiB.
+fn resident() -> i64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.unwrap().trim().trim_end_matches(" kB").parse().unwrap()
 }
 
 fn key(id: &str, number: u32) -> Vec<u8> {
