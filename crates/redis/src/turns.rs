@@ -26,6 +26,9 @@ const LEASE: Duration = Duration::from_secs(2);
 /// The least that is waited before a lease that was held is asked for again.
 const LEAST: Duration = Duration::from_millis(10);
 
+/// After which time the end of a turn is told again that was not told.
+const RETRY: Duration = Duration::from_millis(50);
+
 /// What is made, as the server and the messages call it: a hash of its key and of the stamps that it is made with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct TurnId(pub(crate) u128);
@@ -222,13 +225,23 @@ impl Drop for Held {
         };
         let (link, id, token) = (Arc::clone(&self.link), self.id, self.token);
         let message = write(id, self.end.load(Ordering::SeqCst));
-        drop(runtime.spawn(async move {
-            let Ok(live) = link.live() else { return };
-            let ending = live.server.end_turn(&link.names, id.0, token, message);
-            if let Err(error) = link.within(&live, Operation::Turn, ending).await {
+        // Later than that the lease is over by itself.
+        drop(runtime.spawn(timeout(LEASE, tell(link, id, token, message))));
+    }
+}
+
+/// Gives a turn back and tells the others of its end, also where the connection is lost meanwhile.
+async fn tell(link: Arc<Link>, id: TurnId, token: [u8; 16], message: [u8; 17]) {
+    loop {
+        let live = link.wait().await;
+        let ending = live.server.end_turn(&link.names, id.0, token, message);
+        match link.within(&live, Operation::Turn, ending).await {
+            Ok(_) => return,
+            Err(error) => {
                 tracing::debug!(server = link.address, %error, "the end of a turn was not told");
             }
-        }));
+        }
+        sleep(RETRY).await;
     }
 }
 

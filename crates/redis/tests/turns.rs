@@ -174,6 +174,26 @@ async fn a_turn_is_held_while_its_process_lives_and_lapses_with_it() {
     drop(lease);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_end_that_could_not_be_told_is_told_when_the_server_is_reached_again() {
+    let server = RedisServer::start();
+    let (proxy, two) = (FaultProxy::before(server.addr()), store(&server).await);
+    let one = RedisStore::builder(server.url_at(proxy.addr()))
+        .namespace("shop")
+        .budget(PATIENCE);
+    let one = one.connect().await.unwrap();
+    let (first, second) = (capture(&one).await, capture(&two).await);
+    let lease = own(&one, &first).await;
+    proxy.set(Fault::Refuse);
+    // It would not lapse by itself while this test waits.
+    let name = server.cli(&["KEYS", "{shop}:f1:*"]);
+    server.cli(&["PEXPIRE", name.trim(), "600000"]);
+    lease.end(TurnEnd::Made);
+    assert!(matches!(turn(&two, &second).await, Turn::Others(_)));
+    proxy.set(Fault::None);
+    drop(own(&two, &second).await);
+}
+
 /// Whoever cannot be told of others goes on without them.
 #[tokio::test]
 async fn a_server_that_is_gone_or_holds_nonsense_is_no_reason_to_wait() {
