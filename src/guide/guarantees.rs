@@ -25,7 +25,7 @@
 //! | Fault of the Redis server | Requests | Entries |
 //! |---|---|---|
 //! | down, or the connection is lost | go to their handlers at once (`detail=breaker`), under [a limit](crate::Limits::unaided_loads) | are found again when it is back |
-//! | hangs, or is slower than the budget (40 ms) | three wait for the budget (`detail=tier_error`), then none; it is tried again after 50 ms, and then after twice as long each time, up to 2 s | as above |
+//! | hangs, or is slower than the budget (40 ms) | those under way wait for the budget, three at least (`detail=tier_error`), then none; it is tried again after 50 ms, and then after twice as long each time, up to 2 s | as above |
 //! | restarted with its data, or another process in its place | miss once (`detail=epoch`) | are all forgotten |
 //! | flushed | miss once | are gone |
 //! | evicts | miss | those whose records or bodies went are gone |

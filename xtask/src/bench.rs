@@ -14,13 +14,15 @@ const BUILDS: [&[&str]; 2] = [
 ];
 
 /// What is measured where nothing else is asked for: all of the tables.
-const TABLES: [&str; 6] = [
+const TABLES: [&str; 8] = [
     "in-process",
     "callgrind",
     "loopback",
     "functions",
     "gateway",
     "redis",
+    "forget",
+    "faults",
 ];
 
 pub(crate) fn command(arguments: &[String]) -> Outcome<ExitCode> {

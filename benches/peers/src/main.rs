@@ -1,4 +1,5 @@
-//! Measures Larder's hit path beside its peers: `in-process`, `callgrind`, `loopback`, `functions`, `gateway` and `redis`.
+//! Measures Larder's hit path beside its peers: `in-process`, `callgrind`, `loopback`, `functions`, `gateway`, `redis`,
+//! `forget` and `faults`.
 
 mod commands;
 
@@ -21,6 +22,10 @@ larder-peers COMMAND [--flag value]...
                --size 10240  --seconds 10  --rounds 3  --connections 50  --threads 1
   redis        hits on a Redis server per second, beside a handler that does no more than a GET (needs redis-server)
                --size 10240  --concurrency 1,16,64  --rounds 9
+  forget       an invalidation of a tag of one entry and of very many (needs redis-server)
+               --entries 1,1000000  --rounds 9  --calls 2000
+  faults       requests while the Redis server fails, beside the same without a cache (needs redis-server)
+               --only killed,hung  --pairs 5  --span 2000  --bounded 0
   list         the contenders
 
 `bare` is always measured along, because every ratio is taken to it; that of `gateway` is taken to nginx, and that
@@ -48,6 +53,8 @@ fn run() -> Outcome<()> {
         "functions" => commands::functions::run(rest),
         "gateway" => commands::gateway::run(rest),
         "redis" => commands::redis::run(rest),
+        "forget" => commands::forget::run(rest),
+        "faults" => commands::faults::run(rest),
         // Those that the program starts itself with.
         "hits" => commands::hits::run(rest),
         "serve" => commands::serve::run(rest),

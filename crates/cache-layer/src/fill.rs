@@ -67,7 +67,8 @@ where
     S::Error: Send,
     ResB: http_body::Body + Send + 'static,
 {
-    run_as(Mode::Foreground, trip, fill, leader).await
+    // In a box of its own: it is the largest part of each of the ways that lead here.
+    Box::pin(run_as(Mode::Foreground, trip, fill, leader)).await
 }
 
 async fn run_as<S, ReqB, ResB>(

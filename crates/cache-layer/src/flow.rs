@@ -249,7 +249,8 @@ where
                     before,
                     reason,
                 };
-                self.ask_handler(fill, varies, until).await
+                // In a box, so that a hit on a server does not carry the future of a handler.
+                Box::pin(self.ask_handler(fill, varies, until)).await
             }
         }
     }

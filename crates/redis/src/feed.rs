@@ -151,7 +151,7 @@ impl Ear {
         let (server, mut connection) = Server::meet_on(&client, &config).await?;
         let mut track = redis::cmd("CLIENT");
         track.arg("TRACKING").arg("ON").arg("BCAST");
-        for prefix in [link.names.records(), link.names.root(), beat.clone()] {
+        for prefix in [link.names.records(), link.names.root(), &beat] {
             track.arg("PREFIX").arg(prefix);
         }
         let _: Value = track.query_async(&mut connection).await.map_err(failed)?;

@@ -174,7 +174,7 @@ impl Server {
 
     /// The root and the records with these ids.
     pub(crate) async fn records(&self, names: &Names, ids: &[RecordId]) -> Result<Records, StoreError> {
-        let answer = reading(names, ids).query_async(&mut self.wire.clone()).await;
+        let answer = names.reading(ids).query_async(&mut self.wire.clone()).await;
         records(answer.map_err(failed)?, ids.len())
     }
 
@@ -248,7 +248,7 @@ impl Server {
         ids: &[RecordId],
     ) -> Result<Vec<RedisResult<Value>>, StoreError> {
         let (first, rest) = ids.split_at(ids.len().min(CHUNK));
-        pipe.add_command(reading(names, first));
+        pipe.add_command(names.reading(first));
         for ids in rest.chunks(CHUNK) {
             let ids: Vec<_> = ids.iter().map(|id| names.record(*id)).collect();
             pipe.cmd("MGET").arg(ids);
@@ -510,15 +510,6 @@ impl Server {
         let loaded = script.load_async(&mut self.wire.clone()).await;
         loaded.map(drop).map_err(failed)
     }
-}
-
-fn reading(names: &Names, ids: &[RecordId]) -> Cmd {
-    let mut read = redis::cmd("MGET");
-    read.arg(names.root());
-    for id in ids {
-        read.arg(names.record(*id));
-    }
-    read
 }
 
 fn records(answer: Value, ids: usize) -> Result<Records, StoreError> {

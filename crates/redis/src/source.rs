@@ -96,7 +96,7 @@ impl Source {
         match &self.kind {
             From::Server(manner) => manner.client().map_err(failed),
             From::Sentinels(sentinels) => sentinels.primary(limit / 2).await,
-            From::Cluster(cluster) => cluster.owner(&names.root(), limit).await,
+            From::Cluster(cluster) => cluster.owner(names.root(), limit).await,
             #[cfg(any(feature = "cluster", feature = "connection-manager", feature = "deadpool"))]
             _ => {
                 let message = "there is no address to connect to";

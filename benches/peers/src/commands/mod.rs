@@ -1,6 +1,8 @@
 //! One file a command.
 
 pub(crate) mod callgrind;
+pub(crate) mod faults;
+pub(crate) mod forget;
 pub(crate) mod functions;
 pub(crate) mod gateway;
 pub(crate) mod hits;

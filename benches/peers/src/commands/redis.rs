@@ -1,4 +1,5 @@
-//! `redis`: hits on a Redis server, at several concurrencies, beside handlers that do no more than ask it.
+//! `redis`: hits on a Redis server, at several concurrencies, beside handlers that do no more than ask it
+//! and the peers that have a Redis backend.
 
 use std::{rc::Rc, time::Duration, time::Instant};
 
@@ -10,7 +11,7 @@ use larder_peers::{
     Outcome,
     app::{App, app},
     args::Args,
-    contenders::runtime,
+    contenders::{on_redis, runtime},
     origin::{Origin, PATH},
     stats::{median, median_ratio},
 };
@@ -27,6 +28,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How many keys the second raw handler reads beside its entry: about as many as an entry of Larder has records.
 const STAMPS: usize = 6;
+
+/// How many tags more than others one of Larder's contenders has, to see what each costs.
+const MORE: usize = 8;
 
 /// The entry of the raw handlers.
 const RAW: &str = "raw:entry";
@@ -60,10 +64,12 @@ async fn contenders(server: &RedisServer, size: usize) -> Outcome<Vec<Contender>
     let connection = Client::open(info)?.get_multiplexed_async_connection().await?;
     let strict = RedisStore::builder(server.url())
         .namespace("strict")
+        .budget(PATIENCE)
         .connect()
         .await?;
     let fetching = RedisStore::builder(server.url())
         .namespace("fetching")
+        .budget(PATIENCE)
         .memory(0)
         .connect()
         .await?;
@@ -75,12 +81,14 @@ async fn contenders(server: &RedisServer, size: usize) -> Outcome<Vec<Contender>
         .into(),
         origin: Origin::new(size),
     };
-    let larder = |name, store: &RedisStore| {
+    let larder = |name, store: &RedisStore, more| {
         let origin = Origin::new(size);
         let mut limits = Limits::default();
         limits.store_timeout = 2 * PATIENCE;
         let larder = Larder::builder(store.clone()).limits(limits).build();
-        let layer = larder.hot_cache("items").tag("items");
+        // Each has a layer of its own, and with it entries of its own.
+        let layer = larder.hot_cache(format!("items{more}")).tag("items");
+        let layer = (0..more).fold(layer, |layer, tag| layer.tag(format!("more:{tag}")));
         Contender {
             name,
             app: app(Origin::mount(origin.route().layer(layer))).into(),
@@ -92,13 +100,23 @@ async fn contenders(server: &RedisServer, size: usize) -> Outcome<Vec<Contender>
     for stamp in 0..STAMPS {
         server.cli(&["SET", &stamp_key(stamp), &"s".repeat(40)]);
     }
-    let contenders = vec![
+    let mut contenders = vec![
         raw("raw GET", 0),
         raw("raw GET, and MGET of 6 more", STAMPS),
-        larder("larder, body from memory", &strict),
-        larder("larder, body from Redis", &fetching),
+        larder("larder, body from memory", &strict, 0),
+        larder("larder, body from memory, and 8 tags more", &strict, MORE),
+        larder("larder, body from Redis", &fetching, 0),
     ];
+    let peers = on_redis(size, &server.url()).await?;
+    contenders.extend(peers.into_iter().map(|(name, app, origin)| Contender {
+        name,
+        app: app.into(),
+        origin,
+    }));
     for contender in &contenders {
+        contender.app.ask(1, None).await;
+        // Some store in a task of their own.
+        tokio::time::sleep(Duration::from_millis(50)).await;
         contender.app.ask(2, None).await;
     }
     strict.flush().await;

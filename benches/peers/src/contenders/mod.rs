@@ -185,6 +185,19 @@ pub fn all() -> Vec<Contender> {
     list
 }
 
+/// The peers that keep their responses on the Redis server at `url`, each before an origin of `size` bytes.
+pub async fn on_redis(size: usize, url: &str) -> Outcome<Vec<(&'static str, Box<dyn App>, Origin)>> {
+    let (one, other) = (Origin::new(size), Origin::new(size));
+    Ok(vec![
+        ("hitbox", hitbox::on_redis(&one, url)?, one),
+        (
+            "tower-http-cache",
+            tower_http_cache::on_redis(&other, url).await?,
+            other,
+        ),
+    ])
+}
+
 /// The contender called `name`.
 pub fn named(name: &str) -> Outcome<Contender> {
     let found = all().into_iter().find(|one| one.name == name);

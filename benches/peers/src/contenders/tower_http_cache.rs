@@ -1,4 +1,4 @@
-//! `tower-http-cache` in memory; axum's body is not `Sync`, so the response needs an adapter (used on a miss only).
+//! `tower-http-cache` in memory and on Redis; axum's body is not `Sync`, so the response needs an adapter (used on a miss only).
 
 use std::{
     pin::Pin,
@@ -13,15 +13,26 @@ use http_body::{Body as _, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use sync_wrapper::SyncWrapper;
 use tower::{BoxError, ServiceBuilder};
+use tower_http_cache::backend::{CacheBackend, redis::RedisBackend};
 use tower_http_cache::prelude::{CacheLayer, InMemoryBackend};
 
 use crate::{
+    Outcome,
     app::{App, app},
     origin::Origin,
 };
 
 pub(super) fn build(origin: &Origin) -> Box<dyn App> {
-    let cache = CacheLayer::builder(InMemoryBackend::new(1024))
+    over(origin, InMemoryBackend::new(1024))
+}
+
+pub(super) async fn on_redis(origin: &Origin, url: &str) -> Outcome<Box<dyn App>> {
+    let connection = redis::Client::open(url)?.get_connection_manager().await?;
+    Ok(over(origin, RedisBackend::new(connection)))
+}
+
+fn over(origin: &Origin, backend: impl CacheBackend) -> Box<dyn App> {
+    let cache = CacheLayer::builder(backend)
         .ttl(Duration::from_secs(3600))
         .build();
     let stack = ServiceBuilder::new()

@@ -144,7 +144,7 @@ impl Pair {
     }
 
     fn take(&mut self, step: Step) {
-        let (root, seq) = (self.names.root(), self.names.sequence());
+        let (root, seq) = (self.names.root().to_owned(), self.names.sequence());
         match step {
             Step::Capture { tags, missing } => self.capture(&tags, missing, None),
             Step::Announce { tags, id: n, long } => {
@@ -200,7 +200,7 @@ impl Pair {
     }
 
     fn compare(&mut self) {
-        let (root, seq) = (self.names.root(), self.names.sequence());
+        let (root, seq) = (self.names.root().to_owned(), self.names.sequence());
         assert_eq!(self.get(&root), self.table.root);
         assert_eq!(self.get(&seq), self.table.seq);
         for tag in 0..TAGS {

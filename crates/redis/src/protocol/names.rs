@@ -1,6 +1,7 @@
 //! The names of the keys.
 
 use larder_store::{Tag, TagKind};
+use redis::Cmd;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// The names of one namespace's keys.
@@ -10,6 +11,9 @@ use xxhash_rust::xxh3::xxh3_128;
 #[derive(Debug, Clone)]
 pub(crate) struct Names {
     namespace: String,
+    root: String,
+    /// What the names of all records of tags begin with.
+    records: String,
 }
 
 /// Which record has the numbers of a tag.
@@ -27,6 +31,23 @@ pub(crate) struct RecordId {
 const BUCKETS: u128 = 1 << 18;
 
 impl RecordId {
+    /// So long is the longest that [`write`](Self::write) writes.
+    const LONGEST: usize = 33;
+
+    /// The end of the record's name: the kind, and the number in hexadecimal without zeros before it. Not by `format!`, which
+    /// takes ten times as long, for each of the records that every hit asks for.
+    fn write(self, name: &mut String) {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut digits = [b'0'; 32];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.id.to_be_bytes()) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 0xf)];
+        }
+        let zeros = (self.id.leading_zeros() / 4).min(31) as usize;
+        name.push(self.kind.into());
+        name.push_str(str::from_utf8(&digits[zeros..]).unwrap_or_default());
+    }
+
     pub(crate) fn of(tag: &Tag) -> Self {
         let id = tag.id().as_u128();
         let (kind, shared) = match tag.kind() {
@@ -62,6 +83,8 @@ impl Names {
     pub(crate) fn new(namespace: &str) -> Self {
         Self {
             namespace: namespace.to_owned(),
+            root: format!("{{{namespace}}}:root"),
+            records: format!("{{{namespace}}}:t:"),
         }
     }
 
@@ -69,8 +92,8 @@ impl Names {
         &self.namespace
     }
 
-    pub(crate) fn root(&self) -> String {
-        format!("{{{}}}:root", self.namespace)
+    pub(crate) fn root(&self) -> &str {
+        &self.root
     }
 
     pub(crate) fn sequence(&self) -> String {
@@ -78,8 +101,8 @@ impl Names {
     }
 
     /// What the names of all records of tags begin with.
-    pub(crate) fn records(&self) -> String {
-        format!("{{{}}}:t:", self.namespace)
+    pub(crate) fn records(&self) -> &str {
+        &self.records
     }
 
     /// A key that is written to be heard, and by nobody else.
@@ -100,12 +123,28 @@ impl Names {
     /// The keys that decide on an entry with these records.
     pub(crate) fn of(&self, ids: &[RecordId]) -> Vec<String> {
         let records = ids.iter().map(|id| self.record(*id));
-        std::iter::once(self.root()).chain(records).collect()
+        std::iter::once(self.root.clone()).chain(records).collect()
     }
 
     pub(crate) fn record(&self, id: RecordId) -> String {
-        let RecordId { kind, id } = id;
-        format!("{{{}}}:t:{}{id:x}", self.namespace, char::from(kind))
+        let mut name = String::with_capacity(self.records.len() + RecordId::LONGEST);
+        name.push_str(&self.records);
+        id.write(&mut name);
+        name
+    }
+
+    /// The question for the root and the records `ids`, which every hit asks.
+    pub(crate) fn reading(&self, ids: &[RecordId]) -> Cmd {
+        let longest = self.records.len() + RecordId::LONGEST;
+        let mut read = Cmd::with_capacity(ids.len() + 2, 4 + self.root.len() + ids.len() * longest);
+        read.arg("MGET").arg(&self.root);
+        let mut name = self.records.clone();
+        for id in ids {
+            name.truncate(self.records.len());
+            id.write(&mut name);
+            read.arg(&name);
+        }
+        read
     }
 
     /// The pattern of the keys of all entries, for `SCAN`. Nothing in a namespace has a meaning there.
@@ -146,6 +185,34 @@ mod tests {
             assert!(RecordId::of(&tag).id > BUCKETS, "{tag:?} has a record of its own");
         }
         assert_ne!(RecordId::of(&Tag::new("a")), RecordId::of(&Tag::layer("a")));
+    }
+
+    #[test]
+    fn a_record_is_named_as_it_always_was() {
+        let names = Names::new("a");
+        for id in [
+            0,
+            1,
+            0xf,
+            0x10,
+            0x3_ffff,
+            u128::MAX,
+            1 << 127,
+            0x0123_4567_89ab_cdef_0011,
+        ] {
+            let id = RecordId { kind: b'n', id };
+            assert_eq!(names.record(id), format!("{{a}}:t:n{:x}", id.id));
+            let read = names.reading(&[id, id]);
+            let words: Vec<_> = read
+                .args_iter()
+                .filter_map(|word| match word {
+                    redis::Arg::Simple(word) => Some(String::from_utf8_lossy(word).into_owned()),
+                    _ => None,
+                })
+                .collect();
+            let record = names.record(id);
+            assert_eq!(words, ["MGET", "{a}:root", &record, &record]);
+        }
     }
 
     #[test]
