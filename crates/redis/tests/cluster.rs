@@ -175,6 +175,7 @@ async fn the_records_move_to_another_node_under_load() {
 /// Some records are with the one node and some with the other: what needs both is not answered, and the connection is as good
 /// as before for what does not.
 #[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(larder_mutant = "redis_ignores_run_id", should_panic)]
 async fn records_that_are_apart_are_no_failure_of_the_node() {
     let cluster = RedisCluster::start();
     let store = shop(place(&cluster)).invalidation_budget(Duration::from_millis(300));
