@@ -81,3 +81,53 @@ fn files_named_in_the_documents_exist() {
         }
     }
 }
+
+/// Each promise and each fault of the guide names a file of tests, and tests by name are in one of the files named beside
+/// them.
+#[test]
+fn the_tests_that_the_guarantees_name_exist() {
+    let guide = read("src/guide/guarantees.rs");
+    let (mut rows, mut names) = (0, 0);
+    // A row of a table is a line; what is said outside of tables may go over several.
+    for part in guide.split("\n//!\n").flat_map(parts) {
+        let quoted: Vec<&str> = part.split('`').skip(1).step_by(2).collect();
+        let files = quoted.iter().filter(|word| word.ends_with(".rs"));
+        let texts: Vec<String> = files
+            .map(|path| {
+                if path.contains('/') {
+                    read(path)
+                } else {
+                    String::new()
+                }
+            })
+            .collect();
+        if part.starts_with("//! | ") {
+            rows += 1;
+            assert!(!texts.is_empty(), "no test holds this: {part}");
+        }
+        for name in quoted.iter().filter(|word| word.matches('_').count() >= 3) {
+            names += 1;
+            let is_there = ["(", "<"].iter().any(|next| {
+                let begins = format!("fn {name}{next}");
+                texts.iter().any(|text| text.contains(&begins))
+            });
+            assert!(
+                is_there,
+                "`{name}` is in none of the files named beside it: {part}"
+            );
+        }
+    }
+    assert!(rows > 20 && names > 20, "{rows} rows, {names} tests");
+}
+
+/// The rows of a table without its heads; else the paragraph.
+fn parts(paragraph: &str) -> Vec<&str> {
+    if !paragraph.contains("|---|") {
+        return vec![paragraph];
+    }
+    paragraph
+        .lines()
+        .skip_while(|line| !line.contains("|---|"))
+        .skip(1)
+        .collect()
+}

@@ -76,6 +76,27 @@ async fn each_request_is_counted_once_with_its_reason() {
 }
 
 #[tokio::test]
+async fn what_is_kept_is_told_by_layer() {
+    let larder = Larder::in_memory(1 << 20);
+    let page = |body: &'static str| get(move || async move { body });
+    let app: Router = Router::new()
+        .route(
+            "/jam/{id}",
+            page("jam").layer(larder.hot_cache("jam").tag("jars")),
+        )
+        .route("/honey", page("much honey").layer(larder.hot_cache("honey")));
+    for uri in ["/jam/1", "/jam/2", "/jam/2", "/honey"] {
+        ask(&app, get_of(uri)).await;
+    }
+    let sizes = larder.layer_sizes();
+    let entries = sizes.iter().map(|size| (&*size.name, size.entries));
+    assert_eq!(entries.collect::<Vec<_>>(), [("honey", 1), ("jam", 2)]);
+    let memory = larder.stats().memory;
+    assert_eq!(sizes.iter().map(|size| size.bytes).sum::<u64>(), memory.bytes);
+    assert!(sizes.iter().all(|size| size.bytes > 0));
+}
+
+#[tokio::test]
 async fn a_name_keeps_its_numbers_when_its_layer_is_made_anew() {
     let larder = Larder::in_memory(1 << 20);
     for _ in 0..2 {

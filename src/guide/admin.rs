@@ -8,6 +8,8 @@
 //! forgotten, by [family](crate::TagFamily); and how much is kept in memory
 //! ([`Size`](crate::Size)), and how the store is. Nothing is ever set back: a rate is the difference of two readings
 //! ([`Counts::since`](crate::Counts::since)). It is there without the feature `admin`.
+//! [`Larder::layer_sizes`](crate::Larder::layer_sizes) has the entries and bytes in memory by layer, which takes a walk over all of
+//! them.
 //!
 //! A function's policy is counted by the handle that first used it.
 //!

@@ -25,7 +25,7 @@ use crate::metrics::rare;
 use crate::policy::Policy;
 use crate::presets::PresetTtls;
 use crate::recent::{self, PastFill, PastInvalidation, Recent};
-use crate::stats::{LayerStats, Stats};
+use crate::stats::{self, LayerSize, LayerStats, Stats};
 use crate::tally::Tally;
 use crate::tasks::Tasks;
 
@@ -422,6 +422,12 @@ impl Engine {
             condition: self.0.store.condition(),
             enabled: self.is_enabled(),
         }
+    }
+
+    /// What is kept in this process of each layer, by name. It walks over all entries, and holds up nobody meanwhile.
+    #[must_use]
+    pub fn layer_sizes(&self) -> Vec<LayerSize> {
+        stats::sizes(self.store())
     }
 
     /// From now on it is written down what happens, in rings of 256 places each, for

@@ -122,7 +122,7 @@ pub use profile::Profile;
 pub use query::QueryKey;
 pub use recent::{PastFill, PastInvalidation, PastTag};
 pub use service::Cache;
-pub use stats::{LayerStats, Stats};
+pub use stats::{LayerSize, LayerStats, Stats};
 pub use status::{BypassReason, MissReason, Outcome, UncacheableReason};
 pub use tally::Counts;
 pub use ttl::{NamedTtl, Ttl, TtlError};

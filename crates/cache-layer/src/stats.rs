@@ -1,8 +1,10 @@
 //! Numbers for programs: what the layers have counted, and how much is kept.
 
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use larder_store::{Condition, Size};
+use larder_store::{Condition, Shelf, Size, Store, TagKind};
 
 use crate::families::TagFamily;
 use crate::tally::Counts;
@@ -55,4 +57,35 @@ pub struct LayerStats {
     pub is_layer: bool,
     /// Its counters.
     pub counts: Counts,
+}
+
+/// What is kept in this process of one layer, or of a function's policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LayerSize {
+    /// Its name.
+    pub name: Box<str>,
+    /// Entries, dead and expired ones that were not replaced yet included.
+    pub entries: usize,
+    /// Their bytes: keys, headers, bodies, tags and bookkeeping.
+    pub bytes: u64,
+}
+
+/// What `store` keeps in this process of each layer, by name.
+pub(crate) fn sizes(store: &dyn Store) -> Vec<LayerSize> {
+    let mut sizes: BTreeMap<Box<str>, (usize, u64)> = BTreeMap::new();
+    store.visit(&mut |key, entry| {
+        let layer = entry.tags.iter().find(|tag| tag.kind() == TagKind::Layer);
+        if let Some(layer) = layer {
+            let bytes = Shelf::weight(key, entry);
+            // A name is copied once, and not for each of its entries.
+            match sizes.get_mut(layer.as_str()) {
+                Some(size) => *size = (size.0 + 1, size.1 + bytes),
+                None => drop(sizes.insert(layer.as_str().into(), (1, bytes))),
+            }
+        }
+        ControlFlow::Continue(())
+    });
+    let size = |(name, (entries, bytes))| LayerSize { name, entries, bytes };
+    sizes.into_iter().map(size).collect()
 }

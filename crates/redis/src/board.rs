@@ -208,6 +208,8 @@ mod tests {
         NoLapse,
         /// A message that names no key is no message: `FLUSHALL`.
         IgnoresFlush,
+        /// A record that changed is dropped from the board, and counted from the beginning when it is asked for again.
+        DropsTheTag,
     }
 
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -431,6 +433,7 @@ mod tests {
             self.told[3] = None;
             Some(match first {
                 Told::All if flaw == Flaw::IgnoresFlush => self,
+                Told::All | Told::Changed if flaw == Flaw::DropsTheTag => Self { number: 0, ..self },
                 Told::All => self.with(|board, _, _| board.all_changed()),
                 Told::Changed => self.with(|board, _, _| board.changed(KEY)),
                 Told::Beat(connection) => {
@@ -488,6 +491,7 @@ mod tests {
             Flaw::CountsFromHearing,
             Flaw::NoLapse,
             Flaw::IgnoresFlush,
+            Flaw::DropsTheTag,
         ] {
             let (stale, states, _) = search(flaw);
             assert!(stale, "{flaw:?} was not found in {states} states");

@@ -1,7 +1,7 @@
 //! What is amiss with the servers, and what to change.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use larder_store::{Finding, Severity, StoreError, StoreErrorKind};
 use redis::{Cmd, Value};
@@ -22,6 +22,8 @@ struct Facts {
     latency: Duration,
     /// How long one may take.
     budget: Duration,
+    /// By how much the clock of the server is not this machine's.
+    clocks_differ: Duration,
     /// Whether `min-replicas-to-write` is more than none, where that is told.
     waits_for_replicas: Option<bool>,
     /// Whether the server knows RESP3, where it is needed; and whether it is heard.
@@ -85,7 +87,9 @@ async fn facts(link: &Link, live: &Live, coherence: Coherence) -> Result<Facts, 
     }
     pings.sort();
     facts.latency = pings[PINGS / 2];
-    // Not everybody may ask for settings.
+    // Not everybody may ask for the time, and for settings.
+    let time = ask(live, &redis::cmd("TIME")).await;
+    facts.clocks_differ = time.map_or(Duration::ZERO, |time| clocks_differ(&time));
     let mut config = redis::cmd("CONFIG");
     let asked = ask(live, config.arg("GET").arg("min-replicas-to-write")).await;
     facts.waits_for_replicas = asked
@@ -109,6 +113,19 @@ async fn ask(live: &Live, command: &Cmd) -> Result<Value, StoreError> {
 fn text(value: Value) -> Result<String, StoreError> {
     redis::from_redis_value(value)
         .map_err(|error| StoreError::new(StoreErrorKind::Protocol, error.to_string()))
+}
+
+/// How far the answer to `TIME` is from now; nothing where it is none.
+fn clocks_differ(answer: &Value) -> Duration {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let seconds = match answer {
+        Value::Array(parts) => parts.first(),
+        _ => None,
+    };
+    let seconds = seconds.and_then(|seconds| redis::from_redis_value_ref::<u64>(seconds).ok());
+    let said = seconds.map(Duration::from_secs);
+    said.zip(now.ok())
+        .map_or(Duration::ZERO, |(said, now)| said.abs_diff(now))
 }
 
 /// The value in the answer to `CONFIG GET` of one name.
@@ -139,6 +156,7 @@ fn findings(facts: &Facts) -> Vec<Finding> {
         eviction(facts),
         persistence(facts),
         latency(facts),
+        clock(facts),
         listening(facts),
         replicas(facts),
         cluster(facts),
@@ -209,6 +227,21 @@ fn latency(facts: &Facts) -> Option<Finding> {
              server nearer, or raise the budget, which is what a request may wait"
         );
         Finding::new(Severity::Warning, "latency", text)
+    })
+}
+
+/// The answer to `TIME` is cut to seconds, and comes late.
+const CLOCKS: Duration = Duration::from_secs(5);
+
+fn clock(facts: &Facts) -> Option<Finding> {
+    (facts.clocks_differ > CLOCKS).then(|| {
+        let text = format!(
+            "the clock of the server and this machine's differ by {} s. What was forgotten stays so whatever clocks say; but \
+             an entry is as old as the clock of who made it says, so that with clocks that differ it is served for too long or \
+             too short. Keep them together by NTP",
+            facts.clocks_differ.as_secs()
+        );
+        Finding::new(Severity::Warning, "clock", text)
     })
 }
 
@@ -340,6 +373,11 @@ mod tests {
             [(Note, "persistence")]
         );
         assert_eq!(found(|facts| facts.latency *= 11), [(Warning, "latency")]);
+        assert_eq!(found(|facts| facts.clocks_differ = CLOCKS), []);
+        assert_eq!(
+            found(|facts| facts.clocks_differ = 2 * CLOCKS),
+            [(Warning, "clock")]
+        );
         assert_eq!(
             found(|facts| facts.listens = Some((true, false))),
             [(Warning, "listening")]
@@ -372,6 +410,19 @@ mod tests {
             found(cluster("cluster_state:ok\r\ncluster_slots_fail:9\r\n")),
             [(Problem, "cluster")]
         );
+    }
+
+    #[test]
+    fn clocks_differ_by_what_the_server_says() {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let time = |seconds: u64| {
+            let part = |number: u64| Value::BulkString(number.to_string().into_bytes());
+            clocks_differ(&Value::Array(vec![part(seconds), part(7)]))
+        };
+        assert!(time(now.as_secs()) < CLOCKS);
+        assert!(time(now.as_secs() - 60) > 50 * Duration::from_secs(1));
+        assert!(time(now.as_secs() + 60) > 50 * Duration::from_secs(1));
+        assert_eq!(clocks_differ(&Value::Nil), Duration::ZERO);
     }
 
     #[test]

@@ -5,25 +5,25 @@
 //! by one task, which rests between its attempts. A new connection is used when the server has answered a probe within the
 //! time that an operation may take, and has carried out all invalidations that are owed to it.
 
+mod making;
+
 use std::fmt;
 use std::future::Future;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use larder_store::{Condition, StoreError, StoreErrorKind};
-use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::board::Board;
-use crate::budget::{Budget, LEASE, STRIKES, WATCH, rest_again};
+use crate::budget::{Budget, LEASE, STRIKES};
 use crate::metrics::{self, Breaker, Operation};
 use crate::pending::{Invalidation, Pending};
 use crate::protocol::{IntentId, Names, RecordId};
 use crate::server::{Scope, Server};
 use crate::source::Source;
-use crate::watch::confirm;
 
 /// A supervised connection to one server.
 pub(crate) struct Link {
@@ -312,114 +312,9 @@ impl Link {
         tracing::warn!(server = self.address, %error, "the server is left alone until it answers again");
     }
 
-    /// Has one task connect, if none does and there is a runtime.
-    fn begin(self: &Arc<Self>, state: &mut State) {
-        if state.connecting {
-            return;
-        }
-        if let Ok(runtime) = Handle::try_current() {
-            state.connecting = true;
-            let attempts = Attempts {
-                link: Arc::downgrade(self),
-                connected: false,
-            };
-            drop(runtime.spawn(attempts.run()));
-        }
-    }
-
-    /// One attempt. Answers how long to rest before the next, if there must be one.
-    async fn attempt(self: &Arc<Self>) -> Option<Duration> {
-        Breaker::HalfOpen.enter();
-        match self.connect().await {
-            Ok(()) => {
-                Breaker::Closed.enter();
-                tracing::debug!(server = self.address, "connected");
-                None
-            }
-            Err(error) => {
-                Breaker::Open.enter();
-                let mut state = self.state();
-                state.rest = rest_again(state.rest);
-                tracing::debug!(server = self.address, %error, rest = ?state.rest, "no connection");
-                state.failure = Some((error.kind(), error.message().to_owned()));
-                Some(state.rest)
-            }
-        }
-    }
-
-    async fn connect(self: &Arc<Self>) -> Result<(), StoreError> {
-        let limit = self.budget.connect;
-        let asked = Instant::now();
-        let meeting = async {
-            let server = self.source.meet(&self.names, limit).await?;
-            server.teach().await?;
-            Ok(server)
-        };
-        let server = timeout(limit, meeting)
-            .await
-            .unwrap_or_else(|_| Err(self.late(limit)))?;
-        let probe = timeout(self.budget.operation, server.ping()).await;
-        probe.unwrap_or_else(|_| Err(self.late(self.budget.operation)))?;
-        loop {
-            let owed = {
-                let mut state = self.state();
-                let Some(owed) = state.pending.first().cloned() else {
-                    let live = Arc::new(Live {
-                        server,
-                        strikes: AtomicU32::new(0),
-                        confirmed: Mutex::new(asked),
-                    });
-                    if let Ok(runtime) = Handle::try_current() {
-                        let watched = keep_watch(Arc::downgrade(self), Arc::downgrade(&live));
-                        drop(runtime.spawn(watched));
-                    }
-                    state.live = Some(live);
-                    state.rest = Duration::ZERO;
-                    state.failure = None;
-                    // Before the lock is free: who owes something from here on begins another.
-                    state.connecting = false;
-                    drop(state);
-                    self.connections.send_modify(|count| *count += 1);
-                    return Ok(());
-                };
-                owed
-            };
-            let limit = self.budget.invalidation;
-            let forgetting = server.forget(&self.names, &owed.scope, owed.strength, owed.intent);
-            let began = Instant::now();
-            let forgotten = timeout(limit, forgetting).await;
-            let forgotten = forgotten.unwrap_or_else(|_| Err(self.late(limit)));
-            metrics::asked(Operation::Forget, &forgotten, began.elapsed());
-            forgotten?;
-            self.state().pending.settle(&owed);
-            metrics::replayed(owed.strength.as_str());
-        }
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         // Consistent at every point at which a panic can come.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Has a connection confirmed for as long as it is the link's, and gives it up when it is not.
-async fn keep_watch(link: Weak<Link>, live: Weak<Live>) {
-    loop {
-        sleep(WATCH).await;
-        let Some((link, live)) = link.upgrade().zip(live.upgrade()) else {
-            return;
-        };
-        match confirm(&link.source, &live.server, live.confirmed()).await {
-            Ok(at) => live.confirm(at),
-            Err(error) => {
-                // What was told by a server that may be none any more is no proof.
-                if let Some(board) = &link.board {
-                    board.all_changed();
-                }
-                link.give_up(&live, &error);
-                return;
-            }
-        }
     }
 }
 
@@ -434,37 +329,6 @@ impl Drop for Told<'_> {
             Scope::Records(ids) => ids
                 .iter()
                 .for_each(|id| board.changed(self.0.names.record(*id).as_bytes())),
-        }
-    }
-}
-
-/// The task that connects. Does not keep the link between its attempts, and says so when it ends before it has connected,
-/// as when its runtime does.
-struct Attempts {
-    link: Weak<Link>,
-    connected: bool,
-}
-
-impl Attempts {
-    async fn run(mut self) {
-        while let Some(link) = self.link.upgrade() {
-            let Some(rest) = link.attempt().await else {
-                // Another task may be at work by now.
-                self.connected = true;
-                return;
-            };
-            drop(link);
-            sleep(rest).await;
-        }
-    }
-}
-
-impl Drop for Attempts {
-    fn drop(&mut self) {
-        if !self.connected
-            && let Some(link) = self.link.upgrade()
-        {
-            link.state().connecting = false;
         }
     }
 }

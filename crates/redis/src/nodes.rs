@@ -40,6 +40,15 @@ struct Map {
     nodes: Vec<Arc<Node>>,
 }
 
+impl Map {
+    fn at(&self, (host, port): &(String, u16)) -> Option<Arc<Node>> {
+        let mut nodes = self.nodes.iter();
+        nodes
+            .find(|node| node.host == *host && node.port == *port)
+            .cloned()
+    }
+}
+
 struct Node {
     host: String,
     port: u16,
@@ -128,11 +137,14 @@ impl Nodes {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
-            let Some((other, moved)) = error.redirected(&map, &node.host) else {
-                self.outdated.fetch_or(error.is_of_the_node(), Ordering::Relaxed);
+            let named = error.named(&node.host);
+            let moved = named.as_ref().is_some_and(|(_, moved)| *moved);
+            let outdated = moved || error.is_of_the_node();
+            self.outdated.fetch_or(outdated, Ordering::Relaxed);
+            // One that is not known has its slots since they were asked for.
+            let Some(other) = named.and_then(|(address, _)| map.at(&address)) else {
                 return Err(error);
             };
-            self.outdated.fetch_or(moved, Ordering::Relaxed);
             if !moved {
                 let mut asking = redis::pipe();
                 asking.cmd("ASKING").ignore().add_command(command.clone());
@@ -197,16 +209,12 @@ impl NoAnswer {
         matches!(self, Self::Away | Self::Late) || matches!(self, Self::Failed(error) if error.is_io_error())
     }
 
-    /// The node that was named in place of the one at `asked`, and whether it has the slot for good.
-    fn redirected(&self, map: &Map, asked: &str) -> Option<(Arc<Node>, bool)> {
+    /// The address that was named in place of the one at `asked`, and whether it has the slot for good.
+    fn named(&self, asked: &str) -> Option<((String, u16), bool)> {
         let Self::Failed(error) = self else { return None };
-        let (host, port) = address(error.redirect_node()?.0, asked)?;
-        let node = map
-            .nodes
-            .iter()
-            .find(|node| node.host == host && node.port == port)?;
+        let named = address(error.redirect_node()?.0, asked)?;
         let moved = error.kind() == ErrorKind::Server(ServerErrorKind::Moved);
-        Some((Arc::clone(node), moved))
+        Some((named, moved))
     }
 }
 

@@ -69,16 +69,19 @@ impl Sentinels {
         let mut asking = self.ask_all(limit);
         let mut answered = 0;
         while let Some(answer) = asking.join_next().await {
-            answered += usize::from(matches!(answer, Ok(Some(_))));
+            answered += usize::from(matches!(answer, Ok(Ok(_))));
         }
         (self.all.len(), answered)
     }
 
-    fn ask_all(&self, limit: Duration) -> JoinSet<Option<(String, u16)>> {
+    fn ask_all(&self, limit: Duration) -> JoinSet<Result<(String, u16), String>> {
         let mut asking = JoinSet::new();
         for sentinel in &self.all {
             let (sentinel, name) = (Arc::clone(sentinel), Arc::clone(&self.name));
-            asking.spawn(async move { timeout(limit, sentinel.ask(&name)).await.ok().flatten() });
+            asking.spawn(async move {
+                let asked = timeout(limit, sentinel.ask(&name)).await;
+                asked.unwrap_or_else(|_| Err("one gave no answer in time".to_owned()))
+            });
         }
         asking
     }
@@ -88,9 +91,16 @@ impl Sentinels {
     pub(crate) async fn named(&self, limit: Duration) -> Result<(String, u16), StoreError> {
         let mut asking = self.ask_all(limit);
         let mut votes: HashMap<(String, u16), usize> = HashMap::new();
-        let mut answers = 0;
+        let (mut answers, mut why) = (0, String::new());
         while let Some(answer) = asking.join_next().await {
-            let Ok(Some(named)) = answer else { continue };
+            let named = match answer {
+                Ok(Ok(named)) => named,
+                Ok(Err(failure)) => {
+                    why = format!(": {failure}");
+                    continue;
+                }
+                Err(_) => continue,
+            };
             answers += 1;
             let votes_for = votes.entry(named.clone()).or_default();
             *votes_for += 1;
@@ -99,7 +109,7 @@ impl Sentinels {
             }
         }
         let message = format!(
-            "of {} Sentinels, {answers} named a primary {:?}, and most did not name the same",
+            "of {} Sentinels, {answers} named a primary {:?}, and most did not name the same{why}",
             self.all.len(),
             self.name
         );
@@ -108,7 +118,8 @@ impl Sentinels {
 }
 
 impl Sentinel {
-    async fn ask(&self, name: &str) -> Option<(String, u16)> {
+    /// The primary that it names, or why it names none.
+    async fn ask(&self, name: &str) -> Result<(String, u16), String> {
         // Whoever asks at the same time waits here, for as long as its own limit allows.
         let mut kept = self.connection.lock().await;
         let mut connection = match kept.take() {
@@ -116,15 +127,15 @@ impl Sentinel {
             None => {
                 let config = AsyncConnectionConfig::new().set_response_timeout(None);
                 let connecting = self.client.get_multiplexed_async_connection_with_config(&config);
-                connecting.await.ok()?
+                connecting.await.map_err(|error| error.to_string())?
             }
         };
         let mut ask = redis::cmd("SENTINEL");
         ask.arg("GET-MASTER-ADDR-BY-NAME").arg(name);
         let answer: RedisResult<Option<(String, u16)>> = ask.query_async(&mut connection).await;
-        let answer = answer.ok()?;
+        let answer = answer.map_err(|error| error.to_string())?;
         // One that did not answer, or not in time, is dropped.
         *kept = Some(connection);
-        answer
+        answer.ok_or_else(|| "one knows no primary of this name".to_owned())
     }
 }

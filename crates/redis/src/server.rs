@@ -1,21 +1,27 @@
 //! What is asked of one server over one connection, and what its answers mean.
 
+mod answer;
+mod change;
+mod said;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use larder_store::{Answer as Later, StoreError, StoreErrorKind, Strength, Survey, Wanted};
+use larder_store::{Answer as Later, StoreError, StoreErrorKind, Survey, Wanted};
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, Cmd, RedisResult, Script, Value};
+use redis::{AsyncConnectionConfig, Client, Cmd, RedisResult, Value};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::failure::{failed, is_full};
+use self::answer::{nonsense, records, string, strings};
+pub(crate) use self::change::{millis, random};
+pub(crate) use self::said::field;
+use self::said::{info, life, version};
+use crate::failure::failed;
 use crate::metrics;
 use crate::nodes::Nodes;
 use crate::place::host_and_port;
-use crate::protocol::{
-    Generation, IntentId, Names, RecordId, Scripts, Stamp, Tally, Verdict, fingerprint, judge,
-};
+use crate::protocol::{Names, RecordId, Scripts, Stamp, Verdict, judge};
 use crate::survey::survey;
 use crate::wire::Wire;
 
@@ -270,133 +276,6 @@ impl Server {
         judge(stamp, &self.life, at(0), places.iter().map(|place| at(place + 1)))
     }
 
-    /// Takes the stamp of a fill, and makes the records that are missing.
-    pub(crate) async fn capture(
-        &self,
-        names: &Names,
-        ids: &[RecordId],
-        time_to_live: Duration,
-    ) -> Result<Captured, StoreError> {
-        let mut values = self.run_capture(names, ids, time_to_live, "new", None).await?;
-        // Every invalidation changes the sequence; the others are of these tags.
-        let Tally(stamp) = Tally::parse(&values.remove(1).unwrap_or_default()).ok_or_else(nonsense)?;
-        let fingerprint = fingerprint(values.iter().flatten().map(Vec::as_slice));
-        Ok(Captured {
-            stamp,
-            fingerprint,
-            is_valid: self.judge(stamp, &Records(values)) == Verdict::Valid,
-        })
-    }
-
-    /// Makes the records of tags that only the response named, and says whether an entry with them and `stamp` is valid.
-    pub(crate) async fn adopt(
-        &self,
-        names: &Names,
-        ids: &[RecordId],
-        time_to_live: Duration,
-        stamp: Stamp,
-    ) -> Result<Verdict, StoreError> {
-        let mut values = self.run_capture(names, ids, time_to_live, "last", None).await?;
-        values.remove(1);
-        Ok(self.judge(stamp, &Records(values)))
-    }
-
-    async fn run_capture(
-        &self,
-        names: &Names,
-        ids: &[RecordId],
-        time_to_live: Duration,
-        missing: &str,
-        intent: Option<(IntentId, Duration)>,
-    ) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
-        let generation = random().map(Generation)?;
-        let mut call = self.scripts.capture.prepare_invoke();
-        call.key(names.root()).key(names.sequence());
-        for id in ids {
-            call.key(names.record(*id));
-        }
-        call.arg(&*self.life)
-            .arg(&generation.0[..])
-            .arg(millis(time_to_live))
-            .arg(missing);
-        if let Some((id, lasts)) = intent {
-            call.arg(&id.0[..]).arg(millis(lasts));
-        }
-        let answer = call.invoke_async(&mut self.wire.clone()).await.map_err(failed)?;
-        let values = strings(answer)?;
-        if values.len() == ids.len() + 2 || missing == "last" && values.len() == 2 {
-            Ok(values)
-        } else {
-            Err(nonsense())
-        }
-    }
-
-    /// Announces a change of what these records stand for: until it is finished, or `lasts` is over, no entry with one of
-    /// them is valid.
-    pub(crate) async fn announce(
-        &self,
-        names: &Names,
-        ids: &[RecordId],
-        time_to_live: Duration,
-        intent: (IntentId, Duration),
-    ) -> Result<(), StoreError> {
-        for ids in ids.chunks(CHUNK) {
-            let ttl = time_to_live.max(intent.1 * 2);
-            self.run_capture(names, ids, ttl, "new", Some(intent)).await?;
-        }
-        Ok(())
-    }
-
-    /// Forgets, and answers how many of the tags had a record.
-    pub(crate) async fn forget(
-        &self,
-        names: &Names,
-        scope: &Scope,
-        strength: Strength,
-        intent: Option<IntentId>,
-    ) -> Result<usize, StoreError> {
-        let Scope::Records(ids) = scope else {
-            return self.run_forget(names, &[], strength, true, None).await;
-        };
-        let mut known = 0;
-        for ids in ids.chunks(CHUNK) {
-            known += self.run_forget(names, ids, strength, false, intent).await?;
-        }
-        Ok(known)
-    }
-
-    async fn run_forget(
-        &self,
-        names: &Names,
-        ids: &[RecordId],
-        strength: Strength,
-        everything: bool,
-        intent: Option<IntentId>,
-    ) -> Result<usize, StoreError> {
-        let mut call = self.scripts.forget.prepare_invoke();
-        call.key(names.root()).key(names.sequence());
-        for id in ids {
-            call.key(names.record(*id));
-        }
-        call.arg(&*self.life)
-            .arg(strength.as_str())
-            .arg(if everything { "everything" } else { "" });
-        if let Some(id) = intent {
-            call.arg(&id.0[..]);
-        }
-        match call.invoke_async(&mut self.wire.clone()).await {
-            Ok(known) => Ok(known),
-            Err(error) if is_full(&error) => {
-                // Which deletes nothing but forgets everything, and takes no memory.
-                let mut delete = redis::cmd("DEL");
-                delete.arg(names.root());
-                let deleted = delete.query_async(&mut self.wire.clone()).await;
-                deleted.map_err(failed)
-            }
-            Err(error) => Err(failed(error)),
-        }
-    }
-
     /// Keeps the bytes of an entry for `time_to_live`.
     pub(crate) async fn keep(
         &self,
@@ -448,205 +327,5 @@ impl Server {
                 "a cluster connection that was made elsewhere does not lead to each node: give the store URLs",
             )),
         }
-    }
-
-    /// Takes the turn to make what is called `id`; else answers for how long another has it.
-    pub(crate) async fn take_turn(
-        &self,
-        names: &Names,
-        id: u128,
-        token: [u8; 16],
-        lasts: Duration,
-    ) -> Result<Option<Duration>, StoreError> {
-        let mut call = self.scripts.take_turn.prepare_invoke();
-        call.key(names.turn(id)).arg(&token[..]).arg(millis(lasts));
-        let left: i64 = call.invoke_async(&mut self.wire.clone()).await.map_err(failed)?;
-        Ok(u64::try_from(left).ok().map(Duration::from_millis))
-    }
-
-    /// Has the turn last for so long from now, if it is still that of `token`.
-    pub(crate) async fn renew_turn(
-        &self,
-        names: &Names,
-        id: u128,
-        token: [u8; 16],
-        lasts: Duration,
-    ) -> Result<(), StoreError> {
-        let mut call = self.scripts.renew_turn.prepare_invoke();
-        call.key(names.turn(id)).arg(&token[..]).arg(millis(lasts));
-        call.invoke_async(&mut self.wire.clone()).await.map_err(failed)
-    }
-
-    /// Ends the turn, if it is still that of `token`, and tells those who wait.
-    pub(crate) async fn end_turn(
-        &self,
-        names: &Names,
-        id: u128,
-        token: [u8; 16],
-        message: [u8; 17],
-    ) -> Result<(), StoreError> {
-        let mut call = self.scripts.end_turn.prepare_invoke();
-        call.key(names.turn(id)).arg(&token[..]);
-        call.arg(names.turns()).arg(&message[..]);
-        call.invoke_async(&mut self.wire.clone()).await.map_err(failed)
-    }
-
-    /// Has the server learn the scripts, so that their first calls need no detour.
-    pub(crate) async fn teach(&self) -> Result<(), StoreError> {
-        let Scripts {
-            capture,
-            forget,
-            take_turn,
-            renew_turn,
-            end_turn,
-        } = &self.scripts;
-        for script in [capture, forget, take_turn, renew_turn, end_turn] {
-            self.load(script).await?;
-        }
-        Ok(())
-    }
-
-    async fn load(&self, script: &Script) -> Result<(), StoreError> {
-        let loaded = script.load_async(&mut self.wire.clone()).await;
-        loaded.map(drop).map_err(failed)
-    }
-}
-
-fn records(answer: Value, ids: usize) -> Result<Records, StoreError> {
-    let values = strings(answer)?;
-    if values.len() == ids + 1 {
-        Ok(Records(values))
-    } else {
-        Err(nonsense())
-    }
-}
-
-/// A string, which may be missing. What is none is one that nobody can read: the server is well.
-fn string(answer: RedisResult<Value>) -> Result<Option<Bytes>, StoreError> {
-    match answer {
-        Ok(Value::BulkString(bytes)) => Ok(Some(Bytes::from(bytes))),
-        Ok(Value::Nil) => Ok(None),
-        Ok(_) => Err(nonsense()),
-        Err(error) if error.code() == Some("WRONGTYPE") => Ok(Some(Bytes::new())),
-        Err(error) => Err(failed(error)),
-    }
-}
-
-/// A list of strings, of which some may be missing.
-fn strings(answer: Value) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
-    let Value::Array(values) = answer else {
-        return Err(nonsense());
-    };
-    let string = |value| match value {
-        Value::BulkString(bytes) => Ok(Some(bytes)),
-        Value::Nil | Value::Boolean(false) => Ok(None),
-        _ => Err(nonsense()),
-    };
-    values.into_iter().map(string).collect()
-}
-
-pub(crate) fn random() -> Result<[u8; 16], StoreError> {
-    let mut bytes = [0; 16];
-    let none = |error: getrandom::Error| StoreError::new(StoreErrorKind::Unavailable, error.to_string());
-    getrandom::fill(&mut bytes).map_err(none)?;
-    Ok(bytes)
-}
-
-/// What the server says of itself.
-async fn info(wire: &mut Wire) -> Result<String, StoreError> {
-    let mut pipe = redis::pipe();
-    pipe.cmd("INFO").arg("server").cmd("INFO").arg("replication");
-    let (server, replication): (String, String) = pipe.query_async(wire).await.map_err(failed)?;
-    Ok(server + &replication)
-}
-
-/// Which process says this, and since when it has been a primary.
-fn life(info: &str) -> Result<String, StoreError> {
-    if field(info, "redis_mode") == Some("sentinel") {
-        let message = "the server is a Sentinel: name it with `redis+sentinel://` or `Place::sentinel`";
-        return Err(StoreError::new(StoreErrorKind::Protocol, message));
-    }
-    if field(info, "role") != Some("master") {
-        let message = "the server is a replica, which may not know what was forgotten";
-        return Err(StoreError::new(StoreErrorKind::ReadOnly, message));
-    }
-    let Some(run_id) = field(info, "run_id") else {
-        let message = "INFO does not say which process the server is";
-        return Err(StoreError::new(StoreErrorKind::Protocol, message));
-    };
-    // A primary that was a replica in between is the same process, and may have lost what it was told as a primary before.
-    let stream = field(info, "master_replid").unwrap_or_default();
-    let stream = stream.get(..STREAM).unwrap_or(stream);
-    if cfg!(larder_mutant = "redis_ignores_promotions") {
-        return Ok(run_id.to_owned());
-    }
-    Ok(format!("{run_id}:{stream}"))
-}
-
-/// So much of the name of a stream of writes tells it from others: 64 random bits.
-const STREAM: usize = 16;
-
-/// The major version; 6 where none is said.
-fn version(info: &str) -> u32 {
-    let version = field(info, "redis_version").and_then(|version| version.split('.').next()?.parse().ok());
-    version.unwrap_or(6)
-}
-
-/// A field of the answer to `INFO`.
-pub(crate) fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
-    let line = info
-        .lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
-    Some(line.trim()).filter(|value| !value.is_empty())
-}
-
-pub(crate) fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX >> 12)
-}
-
-fn nonsense() -> StoreError {
-    StoreError::new(StoreErrorKind::Protocol, "the server answered what it should not")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fields_of_info_are_found_by_their_whole_name() {
-        let text = "# Server\r\nrun_id_old:x\r\nrun_id:abc\r\nempty:\r\n";
-        assert_eq!(field(text, "run_id"), Some("abc"));
-        assert_eq!(field(text, "run"), None);
-        assert_eq!(field(text, "empty"), None);
-    }
-
-    #[test]
-    fn a_life_is_a_process_and_its_time_as_a_primary() {
-        let of = |text: &str| life(text).map_err(|error| error.kind());
-        let first = of("run_id:a\r\nrole:master\r\nmaster_replid:0123456789abcdef0123\r\n");
-        assert_eq!(first.as_deref(), Ok("a:0123456789abcdef"));
-        assert_eq!(
-            of("run_id:a\r\nrole:master\r\nmaster_replid:1\r\n").as_deref(),
-            Ok("a:1")
-        );
-        assert_eq!(of("run_id:a\r\nrole:master\r\n").as_deref(), Ok("a:"));
-        assert_eq!(of("run_id:a\r\nrole:slave\r\n"), Err(StoreErrorKind::ReadOnly));
-        assert_eq!(of("role:master\r\n"), Err(StoreErrorKind::Protocol));
-        assert_eq!((version("redis_version:7.0.15\r\n"), version("")), (7, 6));
-    }
-
-    #[test]
-    fn an_answer_of_another_form_is_an_error_and_no_panic() {
-        for answer in [
-            Value::Nil,
-            Value::Int(3),
-            Value::Array(vec![]),
-            Value::Array(vec![Value::Int(1), Value::Nil]),
-            Value::Array(vec![Value::Nil; 3]),
-            Value::BulkString(vec![0; 40]),
-        ] {
-            assert!(records(answer, 1).is_err());
-        }
-        assert!(records(Value::Array(vec![Value::Nil, Value::Nil]), 1).is_ok());
     }
 }

@@ -6,7 +6,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use larder_redis::{Coherence, Place, RedisStore};
-use larder_store::{Lookup, Store, StoreErrorKind, Useless};
+use larder_store::{Breaker, Lookup, Store, StoreError, StoreErrorKind, Useless};
 use larder_testkit::RedisCluster;
 use support::{
     PATIENCE, answers, at_once, capture, eventually, fill, fill_in_time, forget, hit, lookup, put, shop,
@@ -22,7 +22,7 @@ async fn store(cluster: &RedisCluster) -> RedisStore {
     shop(place(cluster)).connect().await.unwrap()
 }
 
-/// The name of the entry under `key`, wherever it lies.
+/// The names of all entries, wherever they lie.
 fn entries(cluster: &RedisCluster) -> Vec<String> {
     let all = cluster
         .nodes()
@@ -172,6 +172,70 @@ async fn the_records_move_to_another_node_under_load() {
     assert_eq!(cluster.node(to).cli(&["EXISTS", ROOT]), "1");
 }
 
+/// Some records are with the one node and some with the other: what needs both is not answered, and the connection is as good
+/// as before for what does not.
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(larder_mutant = "redis_ignores_run_id", should_panic)]
+async fn records_that_are_apart_are_no_failure_of_the_node() {
+    let cluster = RedisCluster::start();
+    let store = shop(place(&cluster)).invalidation_budget(Duration::from_millis(300));
+    let store = store.connect().await.unwrap();
+    fill(&store, "key", "old").await;
+    let (from, to) = (cluster.owner_of(ROOT), (cluster.owner_of(ROOT) + 1) % 3);
+    begin_to_move_the_records(&cluster, from, to);
+    for _ in 0..20 {
+        let error = lookup(&store, "key").await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
+        assert!(error.message().contains("TryAgain"), "{error}");
+        assert!(matches!(lookup(&store, "none").await, Ok(Lookup::Absent)));
+        assert_eq!(store.condition().breaker, Some(Breaker::Closed));
+    }
+    let runtime = tokio::runtime::Handle::current();
+    let mut steps = 0;
+    tokio::task::block_in_place(|| {
+        cluster.move_slot(ROOT, to, || {
+            steps += 1;
+            for _ in 0..5 {
+                let found = runtime.block_on(lookup(&store, "none"));
+                match steps {
+                    1 => assert!(found.is_ok(), "the root is where it was: {found:?}"),
+                    _ => assert!(found.unwrap_err().message().contains("Ask")),
+                }
+                assert_eq!(store.condition().breaker, Some(Breaker::Closed));
+            }
+        });
+    });
+    assert_eq!(steps, 2);
+    let error = lookup(&store, "none").await.unwrap_err();
+    assert!(error.message().contains("Moved"), "{error}");
+    eventually("the node is left at once", async || {
+        let found = lookup(&store, "none").await;
+        let kind = found.as_ref().err().map(StoreError::kind);
+        assert!(
+            matches!(kind, None | Some(StoreErrorKind::Unavailable)),
+            "{kind:?}"
+        );
+        found.is_ok()
+    })
+    .await;
+    assert_eq!(hit(&store, "key").await, None);
+    fill_in_time(&store, "key", "new").await;
+}
+
+/// Has the slot of the records be on its way, and all records but the root and the sequence where they are to be.
+fn begin_to_move_the_records(cluster: &RedisCluster, from: usize, to: usize) {
+    let (source, target) = (cluster.node(from), cluster.node(to));
+    let slot = source.cli(&["CLUSTER", "KEYSLOT", ROOT]);
+    let (source_id, target_id) = (source.cli(&["CLUSTER", "MYID"]), target.cli(&["CLUSTER", "MYID"]));
+    target.cli(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &source_id]);
+    source.cli(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &target_id]);
+    let port = target.addr().port().to_string();
+    let records = source.cli(&["KEYS", "{shop}:*"]);
+    let tags = records.lines().filter(|name| name.contains(":t:"));
+    let moved = tags.map(|name| source.cli(&["MIGRATE", "127.0.0.1", &port, name, "0", "10000"]));
+    assert_eq!(moved.collect::<Vec<_>>(), ["OK", "OK"], "{records}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_entry_is_found_while_and_after_it_moves() {
     let cluster = RedisCluster::start();
@@ -181,17 +245,77 @@ async fn an_entry_is_found_while_and_after_it_moves() {
     );
     fill(&store, "key", "jam").await;
     let name = entries(&cluster).pop().unwrap();
-    let to = (cluster.owner_of(&name) + 1) % 3;
+    let from = cluster.owner_of(&name);
+    let to = (from + 1) % 3;
     let runtime = tokio::runtime::Handle::current();
+    let bodies = ["jam", "jelly"];
+    let mut steps = 0;
     tokio::task::block_in_place(|| {
         cluster.move_slot(&name, to, || {
             assert_eq!(runtime.block_on(hit(&reader, "key")).as_deref(), Some("jam"));
+            if steps == 1 {
+                runtime.block_on(fill(&store, "key", bodies[steps]));
+            }
+            assert_eq!(
+                runtime.block_on(hit(&reader, "key")).as_deref(),
+                Some(bodies[steps])
+            );
+            steps += 1;
         });
     });
-    assert_eq!(hit(&reader, "key").await.as_deref(), Some("jam"));
+    assert_eq!(steps, 2);
+    assert_eq!(hit(&reader, "key").await.as_deref(), Some("jelly"));
     fill(&store, "key", "more").await;
     assert_eq!(hit(&reader, "key").await.as_deref(), Some("more"));
     assert_eq!(cluster.node(to).cli(&["EXISTS", &name]), "1");
+    // Who was sent on asks where the slots are, and goes there at once from then on.
+    eventually("nobody is sent on any more", async || {
+        let before = sent_on(&cluster, from);
+        assert_eq!(hit(&reader, "key").await.as_deref(), Some("more"));
+        sent_on(&cluster, from) == before
+    })
+    .await;
+}
+
+/// How often a node has named another one.
+fn sent_on(cluster: &RedisCluster, node: usize) -> String {
+    let info = cluster.node(node).cli(&["INFO", "errorstats"]);
+    let moved = info.lines().find(|line| line.starts_with("errorstat_MOVED"));
+    moved.unwrap_or_default().to_owned()
+}
+
+/// Nodes with entries alone: one gives its place to its replica and says so, the other is lost and says nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_takes_over_entries_is_found() {
+    let mut cluster = RedisCluster::builder().replicated().start();
+    let store = store(&cluster).await;
+    for n in 0..60 {
+        fill(&store, &n.to_string(), "jam").await;
+    }
+    let reader = shop(place(&cluster)).memory(0).connect().await.unwrap();
+    eventually("all nodes are connected", async || hits(&reader).await == 60).await;
+    let owner = cluster.owner_of(ROOT);
+    let (told, lost) = ((owner + 1) % 3, (owner + 2) % 3);
+    support::caught_up(cluster.replica(lost), cluster.node(lost)).await;
+    tokio::task::block_in_place(|| cluster.swap(told));
+    eventually("the replica that was named is asked", async || {
+        hits(&reader).await == 60
+    })
+    .await;
+    tokio::task::block_in_place(|| cluster.lose(lost));
+    eventually("the replica that nobody named is asked", async || {
+        hits(&reader).await == 60
+    })
+    .await;
+    eventually("the other instance fills there too", async || {
+        let mut seen = 0;
+        for n in 0..60 {
+            fill(&store, &n.to_string(), "more").await;
+            seen += usize::from(hit(&reader, &n.to_string()).await.as_deref() == Some("more"));
+        }
+        seen == 60
+    })
+    .await;
 }
 
 /// A node with entries alone hangs: its entries are misses, which cost nothing after a few, and the others are hits.

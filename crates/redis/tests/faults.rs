@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use larder_redis::RedisStore;
 use larder_store::{
-    Capture, Clock, Content, Entry, Kept, Key, Lifetime, Lookup, Store, StoreError, StoreErrorKind,
+    Breaker, Capture, Clock, Content, Entry, Kept, Key, Lifetime, Lookup, Store, StoreError, StoreErrorKind,
     StoredResponse, Strength, Tag, Useless, Validity,
 };
 use larder_testkit::RedisServer;
@@ -294,6 +294,61 @@ async fn a_server_that_hangs_is_left_alone_after_a_few_operations() {
     server.cont();
     answers(&store).await;
     fill_in_time(&store, "more").await;
+}
+
+/// More than may be under way are turned away at once, which is nobody's failure: the server is not left alone for it.
+#[tokio::test]
+async fn no_more_operations_are_under_way_than_allowed() {
+    let server = RedisServer::start();
+    let builder = RedisStore::builder(server.url())
+        .namespace("shop")
+        .budget(GENEROUS)
+        .in_flight(2);
+    let store = builder.connect().await.unwrap();
+    server.stop();
+    let look = || {
+        let store = store.clone();
+        tokio::spawn(async move { lookup(&store).await })
+    };
+    let (one, two) = (look(), look());
+    // Both wait before the third comes: there is one thread.
+    tokio::task::yield_now().await;
+    for _ in 0..10 {
+        let error = lookup(&store).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+        assert!(error.message().contains("2 operations are under way"), "{error}");
+    }
+    assert_eq!(store.condition().breaker, Some(Breaker::Closed));
+    server.cont();
+    assert!(one.await.unwrap().is_ok() && two.await.unwrap().is_ok());
+    assert!(lookup(&store).await.is_ok());
+}
+
+/// Each change of a record is told to all who listen, so that a fill changes as little as it can; and who finds a dead entry
+/// leaves it where it is, since a younger one may take its place.
+#[tokio::test]
+async fn records_are_kept_longer_below_half_their_time_and_dead_entries_are_left() {
+    let server = RedisServer::start();
+    let store = store(&server).await;
+    fill(&store, "jam").await;
+    let all = server.cli(&["KEYS", "{shop}:*"]);
+    let left = |name: &str| server.cli(&["PTTL", name]).parse::<u64>().unwrap();
+    let whole = all.lines().map(left).min().unwrap();
+    let lives = |part: u64| {
+        for name in all.lines() {
+            server.cli(&["PEXPIRE", name, &(whole / 100 * part).to_string()]);
+        }
+    };
+    lives(60);
+    capture(&store).await.unwrap();
+    assert!(all.lines().all(|name| left(name) <= whole / 100 * 60), "{all}");
+    lives(40);
+    capture(&store).await.unwrap();
+    assert!(all.lines().all(|name| left(name) > whole / 100 * 90), "{all}");
+    forget(&store).await.unwrap();
+    let reader = self::store(&server).await;
+    assert_eq!((hit(&store).await, hit(&reader).await), (None, None));
+    assert_ne!(entry_key(&server), "", "the dead entry is deleted");
 }
 
 /// A fill that is tried again where the machine was too busy for the budget.

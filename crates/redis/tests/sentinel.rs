@@ -137,39 +137,75 @@ async fn who_hears_a_minority_of_sentinels_reads_nothing() {
         .collect();
     let urls = proxies.iter().map(|proxy| format!("redis://{}/", proxy.addr()));
     let place = Place::sentinel(redis.name(), urls);
-    for coherence in [Coherence::Strict, Coherence::Bounded(Duration::from_secs(600))] {
-        let store = shop(place.clone()).coherence(coherence).connect().await.unwrap();
-        fill_in_time(&store, "key", "jam").await;
-        settle(&store, coherence).await;
-        for fault in [Fault::Stall, Fault::Refuse] {
-            proxies[0].set(fault.clone());
-            // For longer than a confirmation is believed.
-            tokio::time::sleep(Duration::from_secs(3)).await;
-            settle(&store, coherence).await;
-            assert_eq!(
-                hit(&store, "key").await.as_deref(),
-                Some("jam"),
-                "two of three are enough"
-            );
-            proxies[1].set(fault.clone());
-            let cut = Instant::now();
-            eventually("nothing is read", async || {
-                at_once(&store, "key").is_none() && lookup(&store, "key").await.is_err()
-            })
-            .await;
-            println!("{fault:?}: nothing is read after {:?}", cut.elapsed());
-            let error = lookup(&store, "key").await.unwrap_err();
+    let bounded = Coherence::Bounded(Duration::from_secs(600));
+    let open = async |coherence| shop(place.clone()).coherence(coherence).connect().await.unwrap();
+    let (strict, told) = (open(Coherence::Strict).await, open(bounded).await);
+    fill_in_time(&strict, "key", "jam").await;
+    for fault in [Fault::Stall, Fault::Refuse] {
+        settle(&told, bounded).await;
+        proxies[0].set(fault.clone());
+        // For longer than a confirmation is believed.
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        settle(&told, bounded).await;
+        for store in [&strict, &told] {
+            let body = hit(store, "key").await;
+            assert_eq!(body.as_deref(), Some("jam"), "two of three are enough");
+        }
+        proxies[1].set(fault.clone());
+        let cut = Instant::now();
+        tokio::join!(
+            reads_nothing_once_the_lease_is_over(&strict, cut),
+            reads_nothing_once_the_lease_is_over(&told, cut)
+        );
+        for store in [&strict, &told] {
+            let error = lookup(store, "key").await.unwrap_err();
             assert_eq!(error.kind(), StoreErrorKind::Unavailable);
-            assert_eq!(at_once(&store, "key"), None);
-            proxies[0].set(Fault::None);
-            proxies[1].set(Fault::None);
+            assert_eq!(at_once(store, "key"), None);
+        }
+        proxies[0].set(Fault::None);
+        proxies[1].set(Fault::None);
+        for store in [&strict, &told] {
             eventually("it is the same life", async || {
-                hit(&store, "key").await.as_deref() == Some("jam")
+                hit(store, "key").await.as_deref() == Some("jam")
             })
             .await;
-            settle(&store, coherence).await;
         }
     }
+}
+
+/// For how long it is believed who the primary is, after most Sentinels have said so.
+const LEASE: Duration = Duration::from_secs(2);
+
+/// Looks up until nothing is read: whatever begins later than the lease allows, at the latest, finds nothing.
+async fn reads_nothing_once_the_lease_is_over(store: &RedisStore, cut: Instant) {
+    eventually("nothing is read", async || {
+        let may_read = cut.elapsed() <= LEASE;
+        let read = at_once(store, "key").is_some() || lookup(store, "key").await.is_ok();
+        assert!(may_read || !read, "it is believed for longer than {LEASE:?}");
+        !may_read
+    })
+    .await;
+}
+
+/// Nothing runs in the background any more, as in a process that has no time for it: nobody is there to end the lease.
+#[test]
+fn a_lease_is_over_by_itself() {
+    let redis = RedisSentinel::start();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.unwrap();
+    let bounded = Coherence::Bounded(Duration::from_secs(600));
+    let store = runtime.block_on(async {
+        let store = shop(place(&redis)).coherence(bounded).connect().await.unwrap();
+        fill(&store, "key", "jam").await;
+        settle(&store, bounded).await;
+        store
+    });
+    let begun = Instant::now();
+    while begun.elapsed() <= LEASE {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(at_once(&store, "key"), None);
+    runtime.block_on(settle(&store, bounded));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,7 +9,7 @@ use quick_cache::sync::Cache;
 use quick_cache::{Lifecycle, OptionsBuilder, Weighter};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::entry::SharedEntry;
+use crate::entry::{Entry, SharedEntry};
 use crate::key::Key;
 use crate::tag::TagKind;
 
@@ -88,7 +88,7 @@ impl Shelf {
     /// # Errors
     /// [`NoRoom`] where it is too large for any place: then all is as it was.
     pub fn keep(&self, key: Key, entry: SharedEntry) -> Result<(), NoRoom> {
-        let weight = PER_ENTRY + key.as_bytes().len() as u64 + (entry.overhead() + entry.body_len()) as u64;
+        let weight = Self::weight(&key, &entry);
         if weight > self.largest {
             return Err(NoRoom);
         }
@@ -98,6 +98,12 @@ impl Shelf {
         self.entries.insert_with_lifecycle(key, held, &mut left);
         count_evictions(&own, &left);
         Ok(())
+    }
+
+    /// The bytes that an entry under `key` counts for.
+    #[must_use]
+    pub fn weight(key: &Key, entry: &Entry) -> u64 {
+        PER_ENTRY + key.as_bytes().len() as u64 + (entry.overhead() + entry.body_len()) as u64
     }
 
     /// Shows all entries to `see`, in any order, until it breaks off. Others come and go meanwhile: an entry that does may

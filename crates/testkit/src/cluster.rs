@@ -58,7 +58,7 @@ pub struct RedisClusterBuilder {
 }
 
 impl RedisClusterBuilder {
-    /// The settings of each node: memory, password, and further words on its command line.
+    /// The settings of each node: memory, password, [TLS](RedisServerBuilder::tls), and further words on its command line.
     pub fn node(mut self, node: RedisServerBuilder) -> Self {
         self.node = node;
         self
@@ -347,10 +347,14 @@ impl RedisCluster {
     fn follow(&self) {
         for (node, replica) in self.nodes.iter().zip(&self.replicas) {
             let id = node.cli(&["CLUSTER", "MYID"]);
+            // Told again, it would begin again.
+            wait::until("a replica of the test's Redis Cluster is told", DEADLINE, || {
+                let told = replica.command(&["CLUSTER", "REPLICATE", &id], DEADLINE);
+                told.map_err(|e| e.to_string())
+            });
+        }
+        for replica in &self.replicas {
             wait::until("a replica of the test's Redis Cluster follows", DEADLINE, || {
-                replica
-                    .command(&["CLUSTER", "REPLICATE", &id], DEADLINE)
-                    .map_err(|e| e.to_string())?;
                 crate::sentinel::follows(replica)
             });
         }

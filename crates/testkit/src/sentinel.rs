@@ -42,6 +42,7 @@ pub struct RedisSentinel {
 #[must_use = "a builder does nothing until `start` is called"]
 pub struct RedisSentinelBuilder {
     server: RedisServerBuilder,
+    sentinel: RedisServerBuilder,
     password: Option<String>,
     sentinels: usize,
 }
@@ -69,6 +70,18 @@ impl RedisSentinelBuilder {
         self
     }
 
+    /// Has primary, replica and Sentinels speak TLS alone, also with each other, as
+    /// [`RedisServerBuilder::tls`]. Clients must show a certificate of the `authority`.
+    ///
+    /// # Panics
+    ///
+    /// As there.
+    pub fn tls(mut self, certificate: &str, key: &str, authority: &str) -> Self {
+        self.server = self.server.tls(certificate, key, authority);
+        self.sentinel = self.sentinel.tls(certificate, key, authority);
+        self
+    }
+
     /// Adds one word to the command line of primary and replica.
     pub fn arg(mut self, word: impl Into<String>) -> Self {
         self.server = self.server.arg(word);
@@ -92,7 +105,7 @@ impl RedisSentinelBuilder {
 
         let quorum = (self.sentinels / 2 + 1).to_string();
         let sentinels: Vec<RedisServer> = (0..self.sentinels)
-            .map(|_| RedisServer::builder().watching().start())
+            .map(|_| self.sentinel.clone().watching().start())
             .collect();
         for sentinel in &sentinels {
             sentinel.cli(&["SENTINEL", "MONITOR", NAME, "127.0.0.1", &port, &quorum]);
@@ -129,6 +142,7 @@ impl RedisSentinel {
     pub fn builder() -> RedisSentinelBuilder {
         RedisSentinelBuilder {
             server: RedisServer::builder(),
+            sentinel: RedisServer::builder(),
             password: None,
             sentinels: 1,
         }

@@ -95,9 +95,14 @@ impl RedisServer {
 
     /// Has a node of a cluster tell clients that it is at another port, also after a restart.
     pub(crate) fn announce(&mut self, port: u16) {
+        let name = if self.tls {
+            "cluster-announce-tls-port"
+        } else {
+            "cluster-announce-port"
+        };
         let port = port.to_string();
-        self.cli(&["CONFIG", "SET", "cluster-announce-port", &port]);
-        self.args.extend(["--cluster-announce-port".to_owned(), port]);
+        self.cli(&["CONFIG", "SET", name, &port]);
+        self.args.extend([format!("--{name}"), port]);
     }
 
     /// The path of the Unix socket.
@@ -245,15 +250,21 @@ impl RedisServer {
             .password
             .iter()
             .flat_map(|word| [("--requirepass", word.clone()), ("--masterauth", word.clone())]);
+        let port = self.port.number().to_string();
         let (open, tls) = if self.tls {
-            (0, self.port.number())
+            let yes = || "yes".to_owned();
+            let tls = [
+                ("--tls-port", port),
+                ("--tls-replication", yes()),
+                ("--tls-cluster", yes()),
+            ];
+            ("0".to_owned(), Some(tls))
         } else {
-            (self.port.number(), 0)
+            (port, None)
         };
-        let tls = self.tls.then(|| ("--tls-port", tls.to_string()));
         let own = [
             ("--bind", "127.0.0.1".to_owned()),
-            ("--port", open.to_string()),
+            ("--port", open),
             ("--unixsocket", self.socket().display().to_string()),
             ("--unixsocketperm", "700".to_owned()),
             ("--dir", self.directory.path().display().to_string()),
@@ -262,7 +273,11 @@ impl RedisServer {
             ("--appendonly", "no".to_owned()),
             ("--daemonize", "no".to_owned()),
         ];
-        let own = own.into_iter().chain(tls).chain(bus).chain(password);
+        let own = own
+            .into_iter()
+            .chain(tls.into_iter().flatten())
+            .chain(bus)
+            .chain(password);
         let own = own.flat_map(|(name, value)| [name.to_owned(), value]);
         let config = self.config.iter().cloned();
         config.chain(own).chain(self.args.iter().cloned()).collect()

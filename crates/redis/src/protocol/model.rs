@@ -50,6 +50,18 @@ enum Flaw {
     FreshenedOnArrival,
     /// A request joins a fill by its key, whatever stamps it saw.
     JoinsByKey,
+    /// An invalidation is stamped by a clock that is behind: no later than what was captured before.
+    ClockBehind,
+    /// There are no stamps: an entry is listed under its tags, and an invalidation deletes what is listed.
+    Listed(Order),
+}
+
+/// In what order an entry is kept and listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    KeptFirst,
+    ListedFirst,
+    AtOnce,
 }
 
 /// What a world is made of.
@@ -95,6 +107,8 @@ struct World {
     fills: [Fill; NODES],
     writes: [Write; NODES],
     entries: Vec<Entry>,
+    /// By tag, where there are no stamps.
+    listed: [Vec<Entry>; TAGS],
     waiter: Waiter,
     left: Left,
 }
@@ -191,6 +205,7 @@ impl Model {
             fills: [Fill::default(); NODES],
             writes: [Write::default(); NODES],
             entries: Vec::new(),
+            listed: Default::default(),
             waiter: Waiter::default(),
             left: Left {
                 root: scenario.loses_root,
@@ -284,6 +299,10 @@ impl Model {
                 self.store(&mut next, node, known, named);
                 "stores"
             }
+            4 if matches!(self.flaw, Flaw::Listed(Order::KeptFirst | Order::ListedFirst)) => {
+                self.store(&mut next, node, known, named);
+                "stores the rest"
+            }
             _ => return,
         };
         next.fills[node].step += 1;
@@ -328,8 +347,17 @@ impl Model {
             tags[*tag] = true;
         }
         let entry = Entry { stamp, tags, body };
-        if !world.entries.contains(&entry) {
+        let (keeps, lists) = match self.flaw {
+            Flaw::Listed(Order::KeptFirst) => (fill.step == 3, fill.step == 4),
+            Flaw::Listed(Order::ListedFirst) => (fill.step == 4, fill.step == 3),
+            Flaw::Listed(Order::AtOnce) => (true, true),
+            _ => (true, false),
+        };
+        if keeps && !world.entries.contains(&entry) {
             world.entries.push(entry);
+        }
+        for tag in (0..TAGS).filter(|tag| lists && tags[*tag]) {
+            world.listed[tag].push(entry);
         }
     }
 
@@ -406,6 +434,14 @@ impl Model {
         if self.is(Flaw::TornInvalidation) {
             return torn(world, node, tags);
         }
+        if matches!(self.flaw, Flaw::Listed(_)) {
+            let listed: Vec<Entry> = tags
+                .iter()
+                .flat_map(|tag| std::mem::take(&mut world.listed[*tag]))
+                .collect();
+            world.entries.retain(|entry| !listed.contains(entry));
+            return true;
+        }
         if self.is(Flaw::CounterRestarts)
             && let (Some(root), None) = (
                 world.table.root.as_deref().and_then(Root::parse),
@@ -440,6 +476,10 @@ impl Model {
             };
             if self.is(Flaw::IntentsOverwritten) {
                 world.table.tags[*tag] = Some(bytes(record.generation, record.hard, record.soft, &[]));
+            }
+            if self.is(Flaw::ClockBehind) {
+                let behind = record.hard.saturating_sub(1);
+                world.table.tags[*tag] = Some(bytes(record.generation, behind, record.soft, record.intents));
             }
             if self.is(Flaw::SoftOverHard) && !hard {
                 // One number, and a mark that it is of a soft one.
@@ -532,6 +572,9 @@ impl Model {
 
     /// What the records say of an entry.
     fn verdict(&self, world: &World, entry: &Entry) -> Verdict {
+        if matches!(self.flaw, Flaw::Listed(_)) {
+            return Verdict::Valid;
+        }
         let root = world.table.root.as_deref();
         let of_root = root.and_then(Root::parse).map(|root| root.run_id.to_vec());
         let run = if self.is(Flaw::AnyProcess) {
@@ -719,6 +762,12 @@ const FRESHENING: Scenario = Scenario {
     writes: [None, None, Some((A, How::Hard))],
     ..NOTHING
 };
+/// One fill, one invalidation.
+const ALONE: Scenario = Scenario {
+    fills: [Some((A, &[])), None, None],
+    writes: [None, Some((A, How::Hard)), None],
+    ..NOTHING
+};
 const WAITING: Scenario = Scenario {
     fills: [Some((AB, &[])), None, None],
     writes: [None, Some((A, How::Hard)), Some((B, How::Hard))],
@@ -757,6 +806,7 @@ fn nothing_stale_is_valid_in_any_order_of_steps_and_faults() {
         ("announced, and dies", DYING),
         ("announced, and another", BESIDE),
         ("freshening", FRESHENING),
+        ("one fill, one invalidation", ALONE),
         ("waiting", WAITING),
     ] {
         holds(name, scenario);
@@ -782,6 +832,10 @@ fn each_flaw_is_found() {
         (Flaw::IntentOutlived, BESIDE),
         (Flaw::FreshenedOnArrival, FRESHENING),
         (Flaw::JoinsByKey, WAITING),
+        (Flaw::ClockBehind, ALONE),
+        (Flaw::Listed(Order::KeptFirst), ALONE),
+        (Flaw::Listed(Order::ListedFirst), ALONE),
+        (Flaw::Listed(Order::AtOnce), ALONE),
     ] {
         let found = Model { scenario, flaw }.search();
         let path = found

@@ -218,7 +218,7 @@ mod tests {
     #[test]
     fn no_prefix_of_one_namespace_reaches_another() {
         let (short, long) = (Names::new("a"), Names::new("ab"));
-        assert!(!long.root().starts_with(&short.root()));
+        assert!(!long.root().starts_with(short.root()));
         assert!(!long.entry(b"k").starts_with("a:"));
     }
 }

@@ -124,23 +124,30 @@ pub async fn eventually(what: &str, is_so: impl AsyncFn() -> bool) {
     }
 }
 
-/// Waits until the replica has all that the primary was told, and cuts it off: it hears of nothing that is written later.
-pub async fn cut_off(replica: &RedisServer, primary: &RedisServer) {
-    let field = |server: &RedisServer, name: &str| {
-        let info = server.cli(&["INFO", "replication"]);
-        let value = info.lines().find_map(|line| line.strip_prefix(name));
-        value.unwrap_or_default().trim().to_owned()
-    };
-    let written = field(primary, "master_repl_offset:").parse::<u64>().unwrap();
+/// Waits until the replica has all that the primary was told.
+pub async fn caught_up(replica: &RedisServer, primary: &RedisServer) {
+    let offset = |server: &RedisServer, name: &str| replication(server, name).parse::<u64>();
+    let written = offset(primary, "master_repl_offset:").unwrap();
     eventually("the replica has all records", async || {
-        field(replica, "slave_repl_offset:").parse::<u64>().unwrap() >= written
+        offset(replica, "slave_repl_offset:").is_ok_and(|read| read >= written)
     })
     .await;
+}
+
+fn replication(server: &RedisServer, name: &str) -> String {
+    let info = server.cli(&["INFO", "replication"]);
+    let value = info.lines().find_map(|line| line.strip_prefix(name));
+    value.unwrap_or_default().trim().to_owned()
+}
+
+/// Waits until the replica has all that the primary was told, and cuts it off: it hears of nothing that is written later.
+pub async fn cut_off(replica: &RedisServer, primary: &RedisServer) {
+    caught_up(replica, primary).await;
     // Its next connection to the primary is refused, by itself.
     replica.cli(&["CONFIG", "SET", "masterauth", "wrong"]);
     primary.cli(&["CLIENT", "KILL", "TYPE", "replica"]);
     eventually("the replica is cut off", async || {
-        field(replica, "master_link_status:") == "down"
+        replication(replica, "master_link_status:") == "down"
     })
     .await;
 }

@@ -83,7 +83,7 @@ impl RedisServerBuilder {
 
     /// A server that speaks TLS alone on its port, with this certificate and key, all in PEM; its URL then begins with
     /// `rediss`. Clients must show a certificate of the `authority`; with `.arg("--tls-auth-clients").arg("no")`, none.
-    /// Not for clusters.
+    /// Servers of a cluster or with Sentinels talk to each other over TLS too, and show each other the same certificate.
     ///
     /// # Panics
     ///
