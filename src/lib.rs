@@ -104,8 +104,8 @@ pub use larder_admin as admin;
 pub use larder_cache_layer::from_extractor;
 pub use larder_cache_layer::{
     Body, BypassReason, Cache, CacheHints, CacheLayer, ClientCaching, Codec, Counts, Engine, FillPolicy,
-    Identify, Identity, LayerStats, Limits, MissReason, NamedTtl, OneFill, Outcome, PerIdentity, Preset,
-    PresetTtls, Profile, QueryKey, RequestView, ResponseFuture, Scope, Shared, Slot, Stats, Switch,
+    Identify, Identity, LayerStats, Limits, MissReason, Missed, NamedTtl, OneFill, Outcome, PerIdentity,
+    Preset, PresetTtls, Profile, QueryKey, RequestView, ResponseFuture, Scope, Shared, Slot, Stats, Switch,
     TagFamily, Ttl, TtlError, UncacheableReason, UnkeyedHeaders, Values, Verdict,
 };
 pub use larder_etag as etag;
