@@ -12,6 +12,7 @@ use crate::error::TimedOut;
 use crate::invalidation::Invalidation;
 use crate::larder::Larder;
 use crate::scope::HasLarder;
+use crate::waiting;
 
 /// What a cached function may be told as its handle.
 #[diagnostic::on_unimplemented(
@@ -222,6 +223,29 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stat
             Ok(panic) => std::panic::resume_unwind(panic),
             Err(error) => panic!("a cached function that blocks did not run: {error}"),
         },
+    }
+}
+
+/// What `work` makes, on this thread.
+pub fn here<T>(work: impl FnOnce() -> T) -> T {
+    work()
+}
+
+/// The answer of a function that is not async: a hit at once, and else what `rest` comes to, for which the thread waits.
+///
+/// # Errors
+/// What the function answered.
+///
+/// # Panics
+/// Where its thread must not block; and where it would have to wait for the cache and there is no runtime.
+pub fn answer<'a, T, E, F: Future<Output = Result<T, E>>>(
+    larder: Option<&Larder>,
+    call: Call<'a, T>,
+    rest: impl FnOnce(Call<'a, T>) -> F,
+) -> Result<T, E> {
+    match call {
+        Call::Hit(value) => Ok(value),
+        call => waiting::wait(larder, rest(call)),
     }
 }
 

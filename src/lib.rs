@@ -90,6 +90,7 @@ mod larder;
 mod routes;
 mod scope;
 mod sweep;
+mod waiting;
 mod warming;
 
 pub use config::Config;

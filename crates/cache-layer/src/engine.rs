@@ -13,6 +13,7 @@ use larder_store::{
     Size, Store, StoreError, StoreErrorKind, Strength, Survey, Tag, TagKind, Timestamp, Validity, VaryNames,
     Wanted,
 };
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -95,6 +96,7 @@ pub(crate) struct Core {
     families: Families,
     limits: Limits,
     pub(crate) ttls: PresetTtls,
+    runtime: Option<Handle>,
 }
 
 /// Limits that all layers of one [`Engine`] share.
@@ -157,7 +159,14 @@ impl Engine {
             families: Families::default(),
             limits,
             ttls,
+            runtime: Handle::try_current().ok(),
         }))
+    }
+
+    /// The tokio runtime in which it was made, if it was made in one.
+    #[must_use]
+    pub fn runtime(&self) -> Option<&Handle> {
+        self.0.runtime.as_ref()
     }
 
     pub(crate) fn core(&self) -> &Arc<Core> {
