@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Write};
 use std::future::Future;
 use std::time::Duration;
 
-use larder_cache_layer::{Slot, Values};
+use larder_cache_layer::{Missed, Values};
 use larder_invalidation::{Action, ActionError};
 use larder_store::{KeyBuffer, KeyPart, KeyWriter, Tag};
 
@@ -12,6 +12,7 @@ use crate::error::TimedOut;
 use crate::invalidation::Invalidation;
 use crate::larder::Larder;
 use crate::scope::HasLarder;
+use crate::waiting;
 
 /// What a cached function may be told as its handle.
 #[diagnostic::on_unimplemented(
@@ -106,29 +107,37 @@ impl Write for Short {
     }
 }
 
-/// The call of a cached function, in a cache or, where none is in scope, without one.
+/// The call of a cached function: answered by now, or to be answered by a cache or, where none is in scope, without one.
 #[derive(Debug)]
 #[must_use]
-pub struct Call<'a, T> {
-    slot: Option<Slot<'a, T>>,
+pub enum Call<'a, T> {
+    /// A hit.
+    Hit(T),
+    /// No plain hit.
+    Missed(Missed<'a, T>),
+    /// There is no cache.
+    Uncached,
 }
 
 impl<'a, T: Clone + Send + Sync + 'static> Call<'a, T> {
     /// The call with this key.
     #[inline]
     pub fn new(larder: Option<&'a Larder>, key: &impl KeyPart, values: &'a Values<T>) -> Self {
-        if larder.is_none() {
+        let Some(larder) = larder else {
             tracing::warn!(
                 cache = values.name(),
                 "no Larder is in scope, and the function runs uncached: lay `Larder::scope_layer` around the service, run \
                  it within `Larder::scope`, or give the function an argument `larder: &Larder`"
             );
+            return Self::Uncached;
+        };
+        match larder.engine().slot(key, values).look() {
+            Ok(value) => Self::Hit(value),
+            Err(missed) => Self::Missed(missed),
         }
-        let slot = larder.map(|larder| larder.engine().slot(key, values));
-        Self { slot }
     }
 
-    /// [`Slot::fill_from`].
+    /// [`Missed::fill_from`].
     ///
     /// # Errors
     /// What `fill` answered.
@@ -142,13 +151,14 @@ impl<'a, T: Clone + Send + Sync + 'static> Call<'a, T> {
     where
         F: Future<Output = Result<T, E>>,
     {
-        match self.slot {
-            Some(slot) => slot.fill_from(args, tags, fill).await,
-            None => fill(args).await,
+        match self {
+            Self::Hit(value) => Ok(value),
+            Self::Missed(missed) => missed.fill_from(args, tags, fill).await,
+            Self::Uncached => fill(args).await,
         }
     }
 
-    /// [`Slot::refresh_from`].
+    /// [`Missed::refresh_from`].
     ///
     /// # Errors
     /// What `fill` answered.
@@ -163,13 +173,14 @@ impl<'a, T: Clone + Send + Sync + 'static> Call<'a, T> {
         E: Send + 'static,
         F: Future<Output = Result<T, E>> + Send + 'static,
     {
-        match self.slot {
-            Some(slot) => slot.refresh_from(args, tags, fill).await,
-            None => fill(args).await,
+        match self {
+            Self::Hit(value) => Ok(value),
+            Self::Missed(missed) => missed.refresh_from(args, tags, fill).await,
+            Self::Uncached => fill(args).await,
         }
     }
 
-    /// [`Slot::outlive_from`].
+    /// [`Missed::outlive_from`].
     ///
     /// # Errors
     /// What `fill` answered.
@@ -184,9 +195,10 @@ impl<'a, T: Clone + Send + Sync + 'static> Call<'a, T> {
         E: Send + 'static,
         F: Future<Output = Result<T, E>> + Send + 'static,
     {
-        match self.slot {
-            Some(slot) => slot.outlive_from(args, tags, fill).await,
-            None => fill(args).await,
+        match self {
+            Self::Hit(value) => Ok(value),
+            Self::Missed(missed) => missed.outlive_from(args, tags, fill).await,
+            Self::Uncached => fill(args).await,
         }
     }
 }
@@ -211,6 +223,29 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stat
             Ok(panic) => std::panic::resume_unwind(panic),
             Err(error) => panic!("a cached function that blocks did not run: {error}"),
         },
+    }
+}
+
+/// What `work` makes, on this thread.
+pub fn here<T>(work: impl FnOnce() -> T) -> T {
+    work()
+}
+
+/// The answer of a function that is not async: a hit at once, and else what `rest` comes to, for which the thread waits.
+///
+/// # Errors
+/// What the function answered.
+///
+/// # Panics
+/// Where its thread must not block; and where it would have to wait for the cache and there is no runtime.
+pub fn answer<'a, T, E, F: Future<Output = Result<T, E>>>(
+    larder: Option<&Larder>,
+    call: Call<'a, T>,
+    rest: impl FnOnce(Call<'a, T>) -> F,
+) -> Result<T, E> {
+    match call {
+        Call::Hit(value) => Ok(value),
+        call => waiting::wait(larder, rest(call)),
     }
 }
 

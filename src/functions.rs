@@ -52,7 +52,12 @@ impl Larder {
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        self.slot(key, values).get_or_fill(fill).await
+        // The slot ends before the first await: its key is not carried about in the future.
+        let missed = match self.slot(key, values).look() {
+            Ok(value) => return Ok(value),
+            Err(missed) => missed,
+        };
+        missed.fill_from((), |()| Vec::new(), |()| fill()).await
     }
 
     /// The value of `key`, if it is there and fresh.

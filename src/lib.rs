@@ -90,6 +90,7 @@ mod larder;
 mod routes;
 mod scope;
 mod sweep;
+mod waiting;
 mod warming;
 
 pub use config::Config;
@@ -104,9 +105,9 @@ pub use larder_admin as admin;
 pub use larder_cache_layer::from_extractor;
 pub use larder_cache_layer::{
     Body, BypassReason, Cache, CacheHints, CacheLayer, ClientCaching, Codec, Counts, Engine, FillPolicy,
-    Identify, Identity, LayerSize, LayerStats, Limits, MissReason, NamedTtl, OneFill, Outcome, PerIdentity,
-    Preset, PresetTtls, Profile, QueryKey, RequestView, ResponseFuture, Scope, Shared, Slot, Stats, Switch,
-    TagFamily, Ttl, TtlError, UncacheableReason, UnkeyedHeaders, Values, Verdict,
+    Identify, Identity, LayerSize, LayerStats, Limits, MissReason, Missed, NamedTtl, OneFill, Outcome,
+    PerIdentity, Preset, PresetTtls, Profile, QueryKey, RequestView, ResponseFuture, Scope, Shared, Slot,
+    Stats, Switch, TagFamily, Ttl, TtlError, UncacheableReason, UnkeyedHeaders, Values, Verdict,
 };
 pub use larder_etag as etag;
 #[cfg(feature = "idempotency")]

@@ -21,3 +21,5 @@ mod outside;
 #[path = "functions/redis.rs"]
 mod redis;
 mod support;
+#[path = "functions/sync.rs"]
+mod sync;

@@ -26,9 +26,38 @@
 //!   as it is called.
 //! - With the embedded store, results are shared within the process: other processes make their own.
 //! - How much memory a value takes is told by the length of its serialised form, or by `weigh`. It is an estimate.
-//! - Only async functions. One whose body blocks says `blocking`, and its body runs on a thread that may block; nothing
-//!   blocks until a result is there.
+//! - A function that is not async must say `blocking`, and its callers wait on their threads: see
+//!   [below](#functions-that-block). On the only thread of a runtime a miss is a panic that says what to do.
 //! - What is looked up with [`fill_many`](crate::Larder::fill_many) does not wait for others' look-ups.
+//!
+//! # Functions that block
+//!
+//! A body that blocks says `blocking`. As an `async fn` it is awaited as any other, and its body runs on a thread that may
+//! block. As a plain `fn` it is called from where there is no `.await`; a hit is answered at once, wherever that is, and for
+//! a miss the thread waits, or runs the body itself:
+//!
+//! | Called | A miss |
+//! |---|---|
+//! | on a plain thread | works, where its [`Larder`](crate::Larder) was made within a tokio runtime, or the thread is in one ([`Handle::enter`](tokio::runtime::Handle::enter)); else it panics and says so |
+//! | in [`spawn_blocking`](tokio::task::spawn_blocking), of any runtime | works |
+//! | on a worker of a runtime with several threads | works: the other tasks of the worker go on elsewhere meanwhile ([`block_in_place`](tokio::task::block_in_place)) |
+//! | on the only thread of a runtime, or in a `LocalSet` | panics, and says what to do: what it waits for could not go on. Use `spawn_blocking`, or the `async fn` |
+//!
+//! ```
+//! use larder::{Larder, cached};
+//!
+//! #[cached(key = "{path}", ttl = "long", blocking)]
+//! fn size(larder: &Larder, path: &str) -> Result<u64, std::io::Error> {
+//!     Ok(std::fs::metadata(path)?.len())
+//! }
+//!
+//! # #[tokio::main]
+//! # async fn main() {
+//! let larder = Larder::in_memory(1 << 20);
+//! let thread = std::thread::spawn(move || size(&larder, "Cargo.toml"));
+//! assert!(thread.join().unwrap().unwrap() > 0);
+//! # }
+//! ```
 //!
 //! # A repository
 //!

@@ -279,6 +279,45 @@ async fn who_comes_after_an_invalidation_does_not_get_what_was_made_before() {
     }
 }
 
+/// Who takes over a run whose tags were forgotten meanwhile waits for the one that began since.
+#[tokio::test]
+async fn a_run_that_came_to_nothing_is_not_taken_over() {
+    let (larder, _) = cache(1 << 20);
+    let (values, runs) = (plain(), Runs::default());
+    let never = std::future::pending::<Result<usize, Infallible>>;
+    let leader = tokio::spawn({
+        let (larder, values) = (larder.clone(), values.clone());
+        async move { larder.get_or_fill("key", &values, never).await }
+    });
+    settle().await;
+    let call = |fill: Option<Arc<Notify>>| {
+        let (larder, values, runs) = (larder.clone(), values.clone(), runs.clone());
+        tokio::spawn(async move {
+            let fill = || async {
+                let value = runs.run().await;
+                if let Some(go) = fill {
+                    go.notified().await;
+                }
+                value
+            };
+            larder.get_or_fill("key", &values, fill).await
+        })
+    };
+    let waiter = call(None);
+    settle().await;
+    larder.invalidate_tag("numbers").await.unwrap();
+    let go = Arc::new(Notify::new());
+    let since = call(Some(Arc::clone(&go)));
+    settle().await;
+    leader.abort();
+    settle().await;
+    assert_eq!(runs.count(), 1, "one run of what is there since");
+    go.notify_one();
+    assert_eq!(soon(since).await.unwrap(), Ok(1));
+    assert_eq!(soon(waiter).await.unwrap(), Ok(1));
+    assert_eq!(ask(&larder, &values, &runs).await, 1, "it was kept");
+}
+
 #[tokio::test]
 async fn what_is_not_kept_is_for_those_who_waited_alone() {
     let (larder, _) = cache(1 << 20);

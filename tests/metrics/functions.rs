@@ -35,8 +35,8 @@ pub(crate) async fn drive() {
     assert_eq!(slot.get_or_refresh(pending::<Result<u64, ()>>).await, Ok(1));
     larder.idle().await;
     // So is one whose caller left.
-    let slot = larder.slot("left", &values);
-    let left = slot.outlive_from((), |()| Vec::new(), |()| pending::<Result<u64, ()>>());
+    let missed = larder.slot("left", &values).look().unwrap_err();
+    let left = missed.outlive_from((), |()| Vec::new(), |()| pending::<Result<u64, ()>>());
     tokio::time::timeout(SECOND, left).await.unwrap_err();
     larder.idle().await;
     soft(&larder, &clock).await;

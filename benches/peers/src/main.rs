@@ -16,8 +16,8 @@ larder-peers COMMAND [--flag value]...
                --size 10240  --only a,b  --hits 2000,12000  --annotate NAME  --lines 40
   loopback     requests per second and server CPU per request on 127.0.0.1 (needs wrk)
                --size 10240  --only a,b  --seconds 3  --rounds 5  --connections 50
-  functions    the results of functions: a hit in memory, and many who wait, beside moka and cached
-               --rounds 25  --hits 100000  --waiters 1000
+  functions    the results of functions beside moka and cached: a hit in memory, many who wait, a hit on a Redis server
+               --rounds 25  --hits 100000  --waiters 1000  --only TEXT  --redis-rounds 15
   gateway      the gateway beside nginx and Varnish, answering hits on 127.0.0.1 (needs wrk, nginx and varnish)
                --size 10240  --seconds 10  --rounds 3  --connections 50  --threads 1
   redis        hits on a Redis server per second, beside a handler that does no more than a GET (needs redis-server)

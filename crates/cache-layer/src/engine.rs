@@ -13,12 +13,14 @@ use larder_store::{
     Size, Store, StoreError, StoreErrorKind, Strength, Survey, Tag, TagKind, Timestamp, Validity, VaryNames,
     Wanted,
 };
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::cached::Cached;
 use crate::described::Described;
 use crate::families::Families;
+use crate::fingerprints::Fingerprints;
 use crate::freshness::may_stand_in;
 use crate::loners::Loners;
 use crate::metrics::rare;
@@ -40,8 +42,9 @@ pub(crate) enum Flight {
     Kept,
     /// This value was made, and the store has judged it.
     Value(SharedEntry),
-    /// This value was made and is not kept: it is for those alone who waited, if nothing of theirs was forgotten since.
-    Unkept(SharedEntry),
+    /// This value was made and is not kept: it is for those alone who waited, if nothing of theirs was forgotten since. With
+    /// the pulse of the store when its stamps were taken.
+    Unkept(SharedEntry, Option<u64>),
 }
 
 /// How a handler failed.
@@ -81,6 +84,7 @@ pub(crate) struct Core {
     pub(crate) clock: Clock,
     pub(crate) flights: Flights<FlightKey, Flight>,
     pub(crate) loners: Loners,
+    pub(crate) fingerprints: Fingerprints,
     pub(crate) tasks: Tasks,
     /// Permits for handlers that run because the store is of no help.
     pub(crate) unaided: Semaphore,
@@ -92,6 +96,7 @@ pub(crate) struct Core {
     families: Families,
     limits: Limits,
     pub(crate) ttls: PresetTtls,
+    runtime: Option<Handle>,
 }
 
 /// Limits that all layers of one [`Engine`] share.
@@ -144,6 +149,7 @@ impl Engine {
             clock,
             flights: Flights::new(),
             loners: Loners::new(),
+            fingerprints: Fingerprints::new(),
             tasks: Tasks::new(limits.background_fills),
             unaided: Semaphore::new(limits.unaided_loads.min(Semaphore::MAX_PERMITS)),
             enabled: AtomicBool::new(true),
@@ -153,7 +159,14 @@ impl Engine {
             families: Families::default(),
             limits,
             ttls,
+            runtime: Handle::try_current().ok(),
         }))
+    }
+
+    /// The tokio runtime in which it was made, if it was made in one.
+    #[must_use]
+    pub fn runtime(&self) -> Option<&Handle> {
+        self.0.runtime.as_ref()
     }
 
     pub(crate) fn core(&self) -> &Arc<Core> {

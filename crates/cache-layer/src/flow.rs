@@ -21,7 +21,7 @@ use crate::identity::{Scope, Verdict};
 use crate::key;
 use crate::lead::{Lead, Taken};
 use crate::locate::{self, Found, Located};
-use crate::metrics::{Metrics, rare};
+use crate::metrics::{Metrics, WITH_A_VALUE, rare};
 use crate::status::{BypassReason, MissReason, Outcome};
 use crate::trip::Trip;
 use crate::wishes::Wishes;
@@ -297,6 +297,11 @@ where
         self.join(fill, varies, &capture, until).await
     }
 
+    fn waited(&self, result: &'static str, began: Instant) {
+        let layer = &self.layer;
+        layer.metrics.waited(&layer.policy.name, result, began.elapsed());
+    }
+
     /// Fills, or waits for the one who does.
     async fn join(
         self,
@@ -322,7 +327,7 @@ where
         let landing = timeout_at(until, waiter).await;
         let (result, leader) = match landing {
             Ok(Landing::Landed(flight)) => {
-                rare::waited(&self.layer.policy.name, "value", began.elapsed());
+                self.waited(WITH_A_VALUE, began);
                 let valid = match &flight {
                     // An invalidation may have come after this request joined; and some tags are known only now.
                     Flight::Made(made) => matches!(
@@ -333,7 +338,7 @@ where
                         Some(entry) => core.stands_in(entry, &self.layer.policy, *failure).await,
                         None => false,
                     },
-                    Flight::Kept | Flight::Value(_) | Flight::Unkept(_) => false,
+                    Flight::Kept | Flight::Value(_) | Flight::Unkept(..) => false,
                 };
                 return Ok(match self.coalesced(&flight, &fill, valid) {
                     Some(response) => ControlFlow::Break(response),
@@ -348,7 +353,7 @@ where
             Ok(Landing::Released) => ("released", None),
             Err(_) => ("timeout", None),
         };
-        rare::waited(&self.layer.policy.name, result, began.elapsed());
+        self.waited(result, began);
         match leader {
             Some(leader) => self.lead(fill, Lead::new(leader), turn).await,
             None => fill::run(self, fill, None).await.map(ControlFlow::Break),
@@ -423,7 +428,7 @@ where
         let now = core.clock.now();
         let made = match flight {
             Flight::Made(made) => made,
-            Flight::Kept | Flight::Value(_) | Flight::Unkept(_) => return None,
+            Flight::Kept | Flight::Value(_) | Flight::Unkept(..) => return None,
             Flight::Failed(_) => {
                 let entry = fill.before.as_ref()?;
                 let age = now.since(entry.entry().lifetime.received);

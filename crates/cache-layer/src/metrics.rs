@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use metrics::{Counter, Gauge, counter, gauge, histogram};
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
 use crate::cached::Tier;
 use crate::status::{BypassReason, MissReason, Outcome, UncacheableReason};
@@ -37,6 +37,11 @@ struct Handles {
     not_modified: Counter,
     modified: Counter,
     load_inflight: Gauge,
+    // Those of what comes often, looked up when it first came.
+    /// Of waits that ended with a value.
+    coalesced: OnceLock<Histogram>,
+    /// Of timed hits in memory: how long the look-up took, and the age of the entry.
+    hits: OnceLock<[Histogram; 2]>,
 }
 
 impl Metrics {
@@ -105,9 +110,20 @@ impl Metrics {
         if let Some(tally) = self.tally() {
             tally.timed_hit(took);
         }
-        rare::looked_up(cache, Some(tier), "hit", took);
-        histogram!("larder_cache_hit_age_seconds", "cache" => cache.to_owned(), "tier" => tier.as_str())
-            .record(Duration::from_millis(age_ms).as_secs_f64());
+        let histograms = || {
+            [
+                rare::look_ups(cache, Some(tier), "hit"),
+                rare::hit_ages(cache, tier),
+            ]
+        };
+        let record = |[took_all, ages]: &[Histogram; 2]| {
+            took_all.record(took.as_secs_f64());
+            ages.record(Duration::from_millis(age_ms).as_secs_f64());
+        };
+        match tier {
+            Tier::Memory => record(self.handles(cache).hits.get_or_init(histograms)),
+            Tier::Remote => record(&histograms()),
+        }
     }
 
     /// The handler runs because of this.
@@ -159,6 +175,16 @@ impl Metrics {
         rare::load(cache, mode, result, took);
     }
 
+    /// A request waited for another's run in this process.
+    pub(crate) fn waited(&self, cache: &str, result: &'static str, took: Duration) {
+        if result != WITH_A_VALUE {
+            return rare::coalesced(cache, "local", result).record(took.as_secs_f64());
+        }
+        let histogram = || rare::coalesced(cache, "local", WITH_A_VALUE);
+        let coalesced = self.handles(cache).coalesced.get_or_init(histogram);
+        coalesced.record(took.as_secs_f64());
+    }
+
     /// A handler runs until the guard is dropped.
     pub(crate) fn load(&self, cache: &str) -> Inflight {
         let gauge = self.handles(cache).load_inflight.clone();
@@ -166,6 +192,9 @@ impl Metrics {
         Inflight(gauge)
     }
 }
+
+/// How a wait for another's run ends as a rule.
+pub(crate) const WITH_A_VALUE: &str = "value";
 
 /// One look-up in so many is timed.
 const SAMPLE: u32 = 64;
@@ -196,23 +225,35 @@ impl Handles {
             ),
             modified: counter!("larder_cache_conditional_total", "cache" => cache.clone(), "result" => "modified"),
             load_inflight: gauge!("larder_cache_load_inflight", "cache" => cache),
+            coalesced: OnceLock::new(),
+            hits: OnceLock::new(),
         }
     }
 }
 
 /// What happens beside hits: rare enough to look its metric up each time.
 pub(crate) mod rare {
-    use super::{BypassReason, Duration, MissReason, Tier, UncacheableReason, counter, gauge, histogram};
+    use super::{
+        BypassReason, Duration, Histogram, MissReason, Tier, UncacheableReason, counter, gauge, histogram,
+    };
     use larder_store::{Kept, Size};
 
     /// A look-up ended; `tier` is where the entry was, if there was one.
     pub(crate) fn looked_up(cache: &str, tier: Option<Tier>, result: &'static str, took: Duration) {
+        look_ups(cache, tier, result).record(took.as_secs_f64());
+    }
+
+    pub(super) fn look_ups(cache: &str, tier: Option<Tier>, result: &'static str) -> Histogram {
         let labels = [
             ("cache", cache.to_owned()),
             ("tier", tier.map_or("none", Tier::as_str).into()),
             ("result", result.into()),
         ];
-        histogram!("larder_cache_lookup_duration_seconds", &labels).record(took.as_secs_f64());
+        histogram!("larder_cache_lookup_duration_seconds", &labels)
+    }
+
+    pub(super) fn hit_ages(cache: &str, tier: Tier) -> Histogram {
+        histogram!("larder_cache_hit_age_seconds", "cache" => cache.to_owned(), "tier" => tier.as_str())
     }
 
     pub(super) fn miss(cache: &str, reason: MissReason) {
@@ -239,22 +280,18 @@ pub(crate) mod rare {
         histogram!("larder_cache_load_duration_seconds", &labels).record(took.as_secs_f64());
     }
 
-    pub(crate) fn waited(cache: &str, result: &'static str, took: Duration) {
-        coalesced(cache, "local", result, took);
-    }
-
-    /// The same for another process.
+    /// A request waited for the run of another process.
     pub(crate) fn waited_elsewhere(cache: &str, result: &'static str, took: Duration) {
-        coalesced(cache, "cluster", result, took);
+        coalesced(cache, "cluster", result).record(took.as_secs_f64());
     }
 
-    fn coalesced(cache: &str, scope: &'static str, result: &'static str, took: Duration) {
+    pub(super) fn coalesced(cache: &str, scope: &'static str, result: &'static str) -> Histogram {
         let labels = [
             ("cache", cache.to_owned()),
             ("scope", scope.into()),
             ("result", result.into()),
         ];
-        histogram!("larder_cache_coalesced_wait_seconds", &labels).record(took.as_secs_f64());
+        histogram!("larder_cache_coalesced_wait_seconds", &labels)
     }
 
     pub(crate) fn refresh(cache: &str, trigger: &'static str, result: &'static str) {

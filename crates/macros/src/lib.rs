@@ -72,7 +72,7 @@ use proc_macro::TokenStream;
 /// | `wait` | a length | `"5s"` | how long a call waits for another's result before it makes its own |
 /// | `one_fill` | `"in_process"`, `"everywhere"`, `"automatic"` | `"automatic"` | among whom there is one run for a key at a time, where the store is one of several processes: `larder::OneFill` |
 /// | `background_timeout` | a length | `"30s"` | how long it may take in the background |
-/// | `blocking` | nothing | off | the body blocks, and has no `.await`: it runs on a thread that may block |
+/// | `blocking` | nothing | off | the body blocks, and has no `.await`: that of an `async fn` runs on a thread that may block, that of a plain `fn` on its caller's |
 /// | `codec` | `"json"`, `"postcard"`, `"in_process"` | `"json"` | what a result is for a store outside the process |
 /// | `weigh` | a path of `fn(&T) -> usize` | | with `codec = "in_process"`: about how many bytes a result takes |
 /// | `version` | a number | 0 | to be changed when results of before must not be used any more though their type is the same |
@@ -103,8 +103,28 @@ use proc_macro::TokenStream;
 /// # Ok(()) }
 /// ```
 ///
-/// From code that is not async, on a thread of its own: `Handle::block_on(size(..))`, which tokio refuses with a panic
-/// where the thread belongs to a runtime.
+/// A plain `fn` with `blocking` is for callers that are not async. A hit is answered at once. For a miss the thread waits for
+/// another's run, or runs the body itself; nothing is cloned for that, except where an option (`timeout`, or one of those
+/// for the background) has the body run elsewhere, as that of an `async fn` does. It works on plain threads, if the Larder
+/// was made within a tokio runtime or the thread is in one; in `spawn_blocking`; and on the workers of a runtime with several
+/// threads. On the only thread of a runtime, or in a `LocalSet`, it panics and says what to do, for what it waits for could not
+/// go on. A function that waits for itself, with an equal key, runs once more after `wait`.
+///
+/// ```
+/// use larder::{Larder, cached};
+///
+/// #[cached(key = "{path}", ttl = "long", blocking)]
+/// fn size(larder: &Larder, path: &str) -> Result<u64, std::io::Error> {
+///     Ok(std::fs::metadata(path)?.len())
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let larder = Larder::in_memory(1 << 20);
+/// let size = tokio::task::spawn_blocking(move || size(&larder, "Cargo.toml")).await;
+/// assert!(size.unwrap().unwrap() > 0);
+/// # }
+/// ```
 ///
 /// # What it does not do
 ///

@@ -112,6 +112,16 @@ fn a_body_that_blocks() {
 }
 
 #[test]
+fn a_function_that_is_not_async() {
+    let function = quote! {
+        fn size(larder: &Larder, path: &Path) -> Result<u64, io::Error> {
+            Ok(std::fs::metadata(path)?.len())
+        }
+    };
+    check("sync", crate::cached::attribute(quote!(blocking), function));
+}
+
+#[test]
 fn a_type_that_is_a_part_of_keys() {
     let item = quote! {
         enum Order<T> {

@@ -116,6 +116,13 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Takes the stamps of `tags` for a fill that begins when this was answered.
     fn capture(&self, tags: &[Tag]) -> Answer<Result<Capture, StoreError>>;
 
+    /// A number that every invalidation changes as it begins, before it is complete; `None` where that is known elsewhere.
+    ///
+    /// As long as it stays the same, nothing at all was forgotten, and the stamps of no tag have changed.
+    fn pulse(&self) -> Option<u64> {
+        None
+    }
+
     /// Takes the turn to make what is missing under `key`, after `capture` was answered, among all processes that share this
     /// store; or says that another has it, and when that one has ended.
     ///
@@ -363,6 +370,15 @@ impl Capture {
     pub(crate) const fn sequence(&self) -> Option<Sequence> {
         match &self.stamps {
             Captured::Ledger(sequence) => Some(*sequence),
+            Captured::Foreign(_) => None,
+        }
+    }
+
+    /// The [pulse](Store::pulse) of its store when it was taken, where that has one.
+    #[must_use]
+    pub const fn pulse(&self) -> Option<u64> {
+        match &self.stamps {
+            Captured::Ledger(Sequence(number)) => Some(*number),
             Captured::Foreign(_) => None,
         }
     }

@@ -66,20 +66,21 @@ impl<K: Hash + Eq + Clone, T: Clone> Flights<K, T> {
         // Lookup and insertion are two steps because an entry would drop the key it was given under the
         // lock; like this `key` outlives the guard.
         if let Some(flight) = table.get(&key) {
-            let (flight, number) = (Arc::clone(flight), lock(&flight.state).enqueue());
-            return Role::Waiter(Waiter {
-                shard: Arc::clone(shard),
-                flight: Some(flight),
-                number,
-            });
+            return Role::Waiter(Waiter::new(flight));
         }
-        let flight = Arc::new(Flight::new());
+        let flight = Arc::new(Flight::new(Arc::clone(shard)));
         table.insert(key.clone(), Arc::clone(&flight));
         Role::Leader(Leader {
-            shard: Arc::clone(shard),
             flight,
             key: Some(key),
         })
+    }
+
+    /// Joins the flight of `key` if there is one: as [`join`](Self::join) does, and never to lead.
+    #[must_use]
+    pub fn wait_for(&self, key: &K) -> Option<Waiter<K, T>> {
+        let table = lock(&self.shard_of(key).table);
+        table.get(key).map(Waiter::new)
     }
 
     /// How many keys have a flight under way. The shards are counted one after the other, so this is a
@@ -142,7 +143,6 @@ pub enum Role<K: Hash + Eq, T> {
 /// stays alive, as a combinator with `catch_unwind` around an inner future does, has to call `release`.
 #[must_use = "to drop a leader is to pass the lead on"]
 pub struct Leader<K: Hash + Eq, T> {
-    shard: Arc<Shard<K, T>>,
     flight: Arc<Flight<K, T>>,
     /// There is one such key per flight and it is the lead: it is here, or in [`Phase::Offered`]. Taken
     /// only by what ends or passes on the flight.
@@ -165,7 +165,7 @@ impl<K: Hash + Eq, T> Leader<K, T> {
     fn end(&mut self, outcome: Phase<K, T>) {
         let Some(key) = self.key.take() else { return };
         // Out of the table first: who has seen the end of this flight must not meet it again on joining anew.
-        let entry = self.shard.remove(&key);
+        let entry = self.flight.shard.remove(&key);
         let mut state = lock(&self.flight.state);
         state.phase = outcome;
         let queue = mem::take(&mut state.queue);
@@ -180,7 +180,7 @@ impl<K: Hash + Eq, T> Drop for Leader<K, T> {
         if std::thread::panicking() {
             self.end(Phase::Released);
         } else if let Some(key) = self.key.take() {
-            pass_on(&self.shard, &self.flight, key);
+            pass_on(&self.flight, key);
         }
     }
 }
@@ -199,10 +199,20 @@ impl<K: Hash + Eq, T> fmt::Debug for Leader<K, T> {
 /// with it and everyone behind it waits, so do not put it aside.
 #[must_use = "to drop a waiter is to leave the queue"]
 pub struct Waiter<K: Hash + Eq, T> {
-    shard: Arc<Shard<K, T>>,
     /// None once the landing was handed out.
     flight: Option<Arc<Flight<K, T>>>,
     number: u64,
+}
+
+impl<K: Hash + Eq, T> Waiter<K, T> {
+    /// A place at the end of the queue. The lock of the table is held meanwhile, so that the flight is not over.
+    fn new(flight: &Arc<Flight<K, T>>) -> Self {
+        let number = lock(&flight.state).enqueue();
+        Self {
+            flight: Some(Arc::clone(flight)),
+            number,
+        }
+    }
 }
 
 impl<K: Hash + Eq, T: Clone> Future for Waiter<K, T> {
@@ -219,10 +229,9 @@ impl<K: Hash + Eq, T: Clone> Future for Waiter<K, T> {
         let mut state = lock(&flight.state);
         if let Some(key) = state.take_offer(this.number) {
             drop(state);
-            let (shard, flight) = (Arc::clone(&this.shard), Arc::clone(flight));
+            let flight = Arc::clone(flight);
             this.flight = None;
             return Poll::Ready(Landing::Leads(Leader {
-                shard,
                 flight,
                 key: Some(key),
             }));
@@ -257,7 +266,7 @@ impl<K: Hash + Eq, T> Drop for Waiter<K, T> {
         }
         // Also while panicking: this waiter has not done the work, so its panic says nothing about it.
         if let Some(key) = offer {
-            pass_on(&self.shard, &flight, key);
+            pass_on(&flight, key);
         }
     }
 }
@@ -315,12 +324,15 @@ impl<K: Hash + Eq, T> Shard<K, T> {
 
 /// One flight: what its leader and its waiters share.
 struct Flight<K, T> {
+    /// Where it is in the table.
+    shard: Arc<Shard<K, T>>,
     state: Mutex<State<K, T>>,
 }
 
 impl<K, T> Flight<K, T> {
-    fn new() -> Self {
+    fn new(shard: Arc<Shard<K, T>>) -> Self {
         Self {
+            shard,
             state: Mutex::new(State {
                 phase: Phase::Led,
                 queue: BTreeMap::new(),
@@ -381,7 +393,8 @@ impl<K, T> State<K, T> {
 }
 
 /// Offers the lead, which is `key`, to the waiter that has waited longest; without one the flight is over.
-fn pass_on<K: Hash + Eq, T>(shard: &Shard<K, T>, flight: &Flight<K, T>, key: K) {
+fn pass_on<K: Hash + Eq, T>(flight: &Flight<K, T>, key: K) {
+    let shard = &flight.shard;
     // Both locks: that nobody waits and that nobody can join any more have to be one step, or who joins
     // in between waits for ever.
     #[allow(unused_mut, reason = "only a mutant takes the lock a second time")]

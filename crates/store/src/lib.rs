@@ -28,6 +28,8 @@ mod memory;
 mod placeholder;
 mod read_token;
 mod search;
+#[cfg(not(shuttle))]
+mod seeded;
 mod shelf;
 mod sync;
 mod tag;

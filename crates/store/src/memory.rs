@@ -91,6 +91,10 @@ impl Store for MemoryStore {
         Answer::Ready(Ok(Capture::of_ledger(fingerprint, sequence)))
     }
 
+    fn pulse(&self) -> Option<u64> {
+        Some(self.ledger.capture().0)
+    }
+
     fn put(&self, key: Key, entry: Entry, capture: Capture) -> Answer<Put> {
         Answer::Ready(self.put_now(key, entry, &capture))
     }

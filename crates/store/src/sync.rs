@@ -8,7 +8,7 @@ pub(crate) use shuttle::sync::*;
 
 /// What spreads keys over shards. Keys may be chosen by an attacker, so the seed is random.
 #[cfg(not(shuttle))]
-pub(crate) type KeyHasher = std::hash::RandomState;
+pub(crate) type KeyHasher = crate::seeded::Seeded;
 
 /// What spreads keys over shards. A schedule replays only when equal keys take equal locks in every run,
 /// so the seed is fixed.

@@ -98,7 +98,11 @@ impl Tag {
     /// The tag of the value that is kept under `key`. Its text is a hash of that.
     #[must_use]
     pub fn key(key: &[u8]) -> Self {
-        Self::whole(TagKind::Key, format!("{:032x}", xxh3_128(key)).into())
+        let hash = xxh3_128(key);
+        let digits: [u8; 32] =
+            std::array::from_fn(|at| b"0123456789abcdef"[(hash >> (124 - 4 * at)) as usize & 15]);
+        // All of it is ASCII.
+        Self::whole(TagKind::Key, str::from_utf8(&digits).unwrap_or_default().into())
     }
 
     /// The tag of the path `prefix` and of all paths below it, by whole segments: `/teams` reaches `/teams` and

@@ -159,13 +159,19 @@ fn join_all<V>(tasks: impl IntoIterator<Item = JoinHandle<V>>) -> Vec<V> {
     values.collect()
 }
 
+/// Joins, in one of the two ways.
+fn join<T: Clone>(flights: &Flights<u8, T>, key: u8) -> Role<u8, T> {
+    let waiter = thread_rng().gen_bool(0.5).then(|| flights.wait_for(&key));
+    waiter.flatten().map_or_else(|| flights.join(key), Role::Waiter)
+}
+
 /// Joins a flight whose value is its own number.
 async fn count_landings(
     flights: &Flights<u8, usize>,
     leading: &AtomicUsize,
     landings: &AtomicUsize,
 ) -> usize {
-    match flights.join(KEY) {
+    match join(flights, KEY) {
         Role::Leader(leader) => {
             work(leading).await;
             let value = landings.fetch_add(1, Ordering::SeqCst);
@@ -185,7 +191,7 @@ async fn stay(flights: Flights<u8, u8>, leading: Arc<AtomicUsize>) -> u8 {
 }
 
 async fn stay_at(key: u8, flights: Flights<u8, u8>, leading: Arc<AtomicUsize>) -> u8 {
-    let leader = match flights.join(key) {
+    let leader = match join(&flights, key) {
         Role::Leader(leader) => leader,
         Role::Waiter(waiter) => match waiter.await {
             Landing::Landed(value) => return value,
@@ -200,7 +206,7 @@ async fn stay_at(key: u8, flights: Flights<u8, u8>, leading: Arc<AtomicUsize>) -
 
 /// Joins, and leaves at some moment or other unless the flight lands before.
 async fn leave_at_random(flights: Flights<u8, u8>, leading: Arc<AtomicUsize>) -> Option<u8> {
-    let leader = match flights.join(KEY) {
+    let leader = match join(&flights, KEY) {
         Role::Leader(leader) => leader,
         Role::Waiter(waiter) => match Fickle(waiter).await? {
             Landing::Landed(value) => return Some(value),
@@ -222,7 +228,7 @@ fn finish_at_random(leader: Leader<u8, u8>) -> Option<u8> {
 
 /// Joins while a release is on its way: is let go by it, or leads a flight of its own.
 async fn release_or_lead(flights: Flights<u8, u8>) {
-    match flights.join(KEY) {
+    match join(&flights, KEY) {
         Role::Leader(leader) => leader.release(),
         Role::Waiter(waiter) => assert!(matches!(waiter.await, Landing::Released)),
     }

@@ -1,4 +1,5 @@
-//! `functions`: the results of functions kept by Larder, by `cached` and by moka: a hit in memory, and many who wait.
+//! `functions`: the results of functions kept by Larder, by `cached` and by moka: a hit in memory, many who wait, and a hit
+//! on a Redis server.
 
 use std::convert::Infallible;
 use std::hint::black_box;
@@ -38,7 +39,6 @@ struct Contender {
 }
 
 /// The caches that are no globals.
-#[derive(Clone)]
 struct Caches {
     larder: Larder,
     values: Values<Value>,
@@ -92,14 +92,14 @@ const CONTENDERS: [Contender; 5] = [
     Contender {
         name: "Larder get_or_fill",
         ask: |caches, key| {
-            let caches = caches.clone();
-            Box::pin(async move { by_slot(&caches, key).await })
+            let (larder, values) = (caches.larder.clone(), caches.values.clone());
+            Box::pin(async move { by_slot(&larder, &values, key).await })
         },
         hits: |caches, count| {
-            let caches = caches.clone();
+            let (larder, values) = (caches.larder.clone(), caches.values.clone());
             Box::pin(async move {
                 for turn in 0..count {
-                    black_box(by_slot(&caches, turn % KEYS).await);
+                    black_box(by_slot(&larder, &values, turn % KEYS).await);
                 }
                 Value::default()
             })
@@ -133,9 +133,9 @@ async fn by_concurrent_cached(key: u64) -> Value {
     make(key).await
 }
 
-async fn by_slot(caches: &Caches, key: u64) -> Value {
+async fn by_slot(larder: &Larder, values: &Values<Value>, key: u64) -> Value {
     let fill = || async { Ok::<_, Infallible>(make(key).await) };
-    let Ok(value) = caches.larder.get_or_fill(key, &caches.values, fill).await;
+    let Ok(value) = larder.get_or_fill(key, values, fill).await;
     value
 }
 
@@ -149,7 +149,7 @@ fn weigh(value: &Value) -> usize {
 }
 
 pub(crate) fn run(words: &[String]) -> Outcome<()> {
-    let args = Args::read(words, &["rounds", "hits", "waiters"])?;
+    let args = Args::read(words, &["rounds", "hits", "waiters", "only", "redis-rounds"])?;
     let (rounds, hits) = (args.number("rounds", 25)?, args.number("hits", 100_000)?);
     let waiters = args.number("waiters", 1_000)?;
     let caches = Caches {
@@ -160,15 +160,21 @@ pub(crate) fn run(words: &[String]) -> Outcome<()> {
             .time_to_live(Duration::from_secs(300))
             .build(),
     };
-    memory_hits(&caches, rounds, hits)?;
-    many_waiters(&caches, rounds, waiters)
+    let only = args.text("only").unwrap_or("");
+    let contenders: Vec<&Contender> = CONTENDERS.iter().filter(|one| one.name.contains(only)).collect();
+    memory_hits(&caches, &contenders, rounds, hits)?;
+    many_waiters(&caches, &contenders, rounds, waiters)?;
+    match args.number("redis-rounds", 15)? {
+        0 => Ok(()),
+        rounds => super::functions_redis::redis_hits(rounds),
+    }
 }
 
 /// The time of a hit, and its ratio to that of moka.
-fn memory_hits(caches: &Caches, rounds: usize, hits: u64) -> Outcome<()> {
+fn memory_hits(caches: &Caches, contenders: &[&Contender], rounds: usize, hits: u64) -> Outcome<()> {
     let runtime = runtime()?;
-    let mut times = vec![Vec::with_capacity(rounds); CONTENDERS.len()];
-    for contender in &CONTENDERS {
+    let mut times = vec![Vec::with_capacity(rounds); contenders.len()];
+    for contender in contenders {
         let mut all: JoinSet<Value> = JoinSet::new();
         runtime.block_on(async {
             (0..KEYS).for_each(|key| drop(all.spawn((contender.ask)(caches, key))));
@@ -177,7 +183,7 @@ fn memory_hits(caches: &Caches, rounds: usize, hits: u64) -> Outcome<()> {
     }
     RUNS.store(0, Ordering::SeqCst);
     for _ in 0..rounds {
-        for (contender, times) in CONTENDERS.iter().zip(&mut times) {
+        for (contender, times) in contenders.iter().zip(&mut times) {
             let work = (contender.hits)(caches, hits);
             let began = Instant::now();
             runtime.block_on(work);
@@ -188,7 +194,7 @@ fn memory_hits(caches: &Caches, rounds: usize, hits: u64) -> Outcome<()> {
         return Err("a hit was a miss: the figures are of something else".into());
     }
     println!("| hit in memory | ns | to moka |\n|---|---|---|");
-    for (contender, all) in CONTENDERS.iter().zip(&times) {
+    for (contender, all) in contenders.iter().zip(&times) {
         let ratio = median_ratio(all, &times[0]);
         println!("| {} | {:.0} | {ratio:.2} |", contender.name, median(all));
     }
@@ -196,17 +202,17 @@ fn memory_hits(caches: &Caches, rounds: usize, hits: u64) -> Outcome<()> {
 }
 
 /// The time until all who ask at once for one key have it, its ratio to that of moka, and how often it was made.
-fn many_waiters(caches: &Caches, rounds: usize, waiters: u64) -> Outcome<()> {
+fn many_waiters(caches: &Caches, contenders: &[&Contender], rounds: usize, waiters: u64) -> Outcome<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()?;
-    let mut times = vec![Vec::with_capacity(rounds); CONTENDERS.len()];
-    let mut runs = vec![0; CONTENDERS.len()];
+    let mut times = vec![Vec::with_capacity(rounds); contenders.len()];
+    let mut runs = vec![0; contenders.len()];
     for round in 0..rounds {
         // A key that no round before had.
         let key = KEYS + round as u64;
-        for (number, contender) in CONTENDERS.iter().enumerate() {
+        for (number, contender) in contenders.iter().enumerate() {
             RUNS.store(0, Ordering::SeqCst);
             let began = Instant::now();
             runtime.block_on(async {
@@ -219,7 +225,7 @@ fn many_waiters(caches: &Caches, rounds: usize, waiters: u64) -> Outcome<()> {
         }
     }
     println!("\n| {waiters} wait for 2 ms of work | ms | to moka | runs at most |\n|---|---|---|---|");
-    for ((contender, all), runs) in CONTENDERS.iter().zip(&times).zip(runs) {
+    for ((contender, all), runs) in contenders.iter().zip(&times).zip(runs) {
         let ratio = median_ratio(all, &times[0]);
         println!(
             "| {} | {:.2} | {ratio:.2} | {runs} |",

@@ -4,6 +4,7 @@ pub(crate) mod callgrind;
 pub(crate) mod faults;
 pub(crate) mod forget;
 pub(crate) mod functions;
+mod functions_redis;
 pub(crate) mod gateway;
 pub(crate) mod hits;
 pub(crate) mod in_process;

@@ -70,7 +70,7 @@ impl<T: Any + Clone + Send + Sync> Trip<'_, T> {
         let Some(work) = fill().detach(self.then(leader, capture, None), Some(answer)) else {
             unreachable!("only work that detaches outlives its caller");
         };
-        Outliving {
+        UntilItsEnd {
             trip: &self,
             work: Some(work),
         }
@@ -199,12 +199,12 @@ impl<T: Any + Clone + Send + Sync> Trip<'_, T> {
 }
 
 /// Work that is done here, and in the background from when this is dropped.
-struct Outliving<'a, 'b, T: Any + Clone + Send + Sync> {
+struct UntilItsEnd<'a, 'b, T: Any + Clone + Send + Sync> {
     trip: &'b Trip<'a, T>,
     work: Option<Owned>,
 }
 
-impl<T: Any + Clone + Send + Sync> Future for Outliving<'_, '_, T> {
+impl<T: Any + Clone + Send + Sync> Future for UntilItsEnd<'_, '_, T> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -220,7 +220,7 @@ impl<T: Any + Clone + Send + Sync> Future for Outliving<'_, '_, T> {
     }
 }
 
-impl<T: Any + Clone + Send + Sync> Drop for Outliving<'_, '_, T> {
+impl<T: Any + Clone + Send + Sync> Drop for UntilItsEnd<'_, '_, T> {
     fn drop(&mut self) {
         let Some(work) = self.work.take() else { return };
         let core = self.trip.core();

@@ -13,6 +13,6 @@ mod work;
 
 pub use codec::Codec;
 pub use policy::FillPolicy;
-pub use slot::Slot;
+pub use slot::{Missed, Slot};
 pub use typed::Values;
 pub use work::Work;

@@ -4,7 +4,7 @@ use std::any::{Any, TypeId};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use larder_store::{Lifetime, Tag};
+use larder_store::{KeyWriter, Lifetime, Tag};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::codec::Codec;
@@ -36,6 +36,8 @@ use crate::ttl::{NamedTtl, Ttl};
 #[must_use = "a policy does nothing until it has a codec and is handed to a call"]
 pub struct FillPolicy {
     pub(super) name: Arc<str>,
+    /// What all keys begin with.
+    pub(super) prefix: Box<[u8]>,
     ttl: Ttl,
     stale_while_revalidate: Ttl,
     stale_if_error: Ttl,
@@ -63,6 +65,7 @@ impl FillPolicy {
         assert!(!name.is_empty(), "a policy needs a name that is not empty");
         Self {
             tags: vec![Tag::layer(Arc::clone(&name))],
+            prefix: prefix(&name),
             name,
             ttl: Ttl::Named(NamedTtl::Medium),
             stale_while_revalidate: Ttl::Of(Duration::ZERO),
@@ -251,4 +254,13 @@ impl FillPolicy {
             ..Lifetime::fresh(load.ended, fresh)
         })
     }
+}
+
+/// What the keys of all results begin with, as no key of a response does.
+fn prefix(name: &str) -> Box<[u8]> {
+    let mut bytes = Vec::new();
+    let mut writer = KeyWriter::new(&mut bytes);
+    writer.absent();
+    writer.part(name.as_bytes());
+    bytes.into()
 }

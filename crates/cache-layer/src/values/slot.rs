@@ -8,14 +8,14 @@ use larder_store::{Answer, Key, KeyPart, Tag};
 
 use super::fill::{Making, Trip};
 use super::typed::{Keeping, Made, Values};
-use super::work::{Anywhere, Here, Work};
+use super::work::{Anywhere, Here, Outliving, Work};
 use crate::cached::Held;
 use crate::engine::Engine;
 use crate::flow::{Decision, decide};
 use crate::freshness::Load;
 use crate::key::KeyBytes;
 use crate::metrics::Metrics;
-use crate::status::{BypassReason, Outcome};
+use crate::status::{BypassReason, MissReason, Outcome};
 
 /// The place of one value, in one cache.
 ///
@@ -176,27 +176,80 @@ where
         F: FnOnce(A) -> W,
         W: Work<T, E>,
     {
-        let tags = self.tags;
-        let place = Place {
-            engine: self.engine,
-            values: self.values,
-            key: self.key,
-        };
-        place.answer(Making::new(args, |_: &A| tags(), fill)).await
+        match self.look() {
+            Ok(value) => Ok(value),
+            Err(missed) => {
+                let tags = self.tags;
+                missed.answer(Making::new(args, |_: &A| tags(), fill)).await
+            }
+        }
     }
 }
 
-/// A slot without tags: they come with the call.
-struct Place<'a, T> {
-    engine: &'a Engine,
-    values: &'a Values<T>,
-    key: KeyBytes,
+impl<'a, T, G> Slot<'a, T, G>
+where
+    T: Any + Clone + Send + Sync,
+{
+    /// The value of a hit that takes no waiting; else what it takes to go on.
+    ///
+    /// # Errors
+    /// [`Missed`] is no failure: it answers the call all the same.
+    #[inline]
+    pub fn look(&self) -> Result<T, Missed<'a, T>> {
+        let (engine, values) = (self.engine, self.values);
+        let (core, policy) = (engine.core(), &*values.policy);
+        policy.counts_in(core);
+        let mut missed = Missed {
+            engine,
+            values,
+            key: None,
+            luck: policy.luck(),
+            absent: None,
+        };
+        if !engine.is_enabled() {
+            return Err(missed);
+        }
+        let timer = Metrics::timer();
+        if let Answer::Ready(found) = core.store.lookup(self.key.as_slice()) {
+            let now = core.clock.now();
+            match decide(values.found(found), policy.early_refresh, None, now, missed.luck) {
+                Decision::Hit(entry) => {
+                    if let Some(value) = values.hit(&entry) {
+                        if let Some(began) = timer {
+                            let age = entry.lifetime().age_ms(now);
+                            policy.metrics.sample(&policy.name, entry.tier(), began, age);
+                        }
+                        return Ok(value);
+                    }
+                }
+                // A failure is looked at again where it is counted.
+                Decision::Fill(reason, None) if !reason.is_failure() => missed.absent = Some(reason),
+                _ => {}
+            }
+        }
+        missed.key = Some(Key::from(self.key.as_slice()));
+        Err(missed)
+    }
 }
 
-impl<'a, T: Any + Clone + Send + Sync> Slot<'a, T> {
+/// A call that is no plain hit: it waits for something, has its value made, or goes past the cache.
+#[must_use = "it answers the call"]
+pub struct Missed<'a, T> {
+    engine: &'a Engine,
+    values: &'a Values<T>,
+    /// `None` while the cache is switched off.
+    key: Option<Key>,
+    luck: f64,
+    /// Why there is nothing, where that is known by now.
+    absent: Option<MissReason>,
+}
+
+impl<T: Any + Clone + Send + Sync> Missed<'_, T> {
     /// [`get_or_fill`](Slot::get_or_fill) for a call with arguments: `tags` sees them when the value is to be made, and
     /// `fill` gets them. What `#[cached]` makes of a function.
-    #[inline]
+    ///
+    /// # Errors
+    /// What `fill` answered.
     pub async fn fill_from<A, E, F, Fut>(
         self,
         args: A,
@@ -208,11 +261,13 @@ impl<'a, T: Any + Clone + Send + Sync> Slot<'a, T> {
         Fut: Future<Output = Result<T, E>>,
     {
         let making = Making::new(args, tags, |args| Here::new(fill(args)));
-        self.place().answer(making).await
+        self.answer(making).await
     }
 
     /// [`get_or_refresh`](Slot::get_or_refresh) for a call with arguments.
-    #[inline]
+    ///
+    /// # Errors
+    /// What the future answered, where the call waited for it.
     pub async fn refresh_from<A, E, F, Fut>(
         self,
         args: A,
@@ -225,12 +280,14 @@ impl<'a, T: Any + Clone + Send + Sync> Slot<'a, T> {
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
         let making = Making::new(args, tags, |args| Anywhere::new(fill(args)));
-        self.place().answer(making).await
+        self.answer(making).await
     }
 
     /// The same for work that cannot be stopped once it has begun: when this call is dropped, the work goes on in the
     /// background, and its value is kept, and is theirs who wait.
-    #[inline]
+    ///
+    /// # Errors
+    /// What the future answered, where the call waited for it.
     pub async fn outlive_from<A, E, F, Fut>(
         self,
         args: A,
@@ -242,55 +299,33 @@ impl<'a, T: Any + Clone + Send + Sync> Slot<'a, T> {
         F: FnOnce(A) -> Fut,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
-        let mut making = Making::new(args, tags, |args| Anywhere::new(fill(args)));
-        making.outlives = true;
-        self.place().answer(making).await
+        let making = Making::new(args, tags, |args| Outliving::new(fill(args)));
+        self.answer(making).await
     }
 
-    fn place(self) -> Place<'a, T> {
-        Place {
-            engine: self.engine,
-            values: self.values,
-            key: self.key,
-        }
-    }
-}
-
-impl<T: Any + Clone + Send + Sync> Place<'_, T> {
-    #[inline]
     async fn answer<A, E, G, F, W>(self, making: Making<A, G, F>) -> Result<T, E>
     where
         G: FnOnce(&A) -> Vec<Tag>,
         F: FnOnce(A) -> W,
         W: Work<T, E>,
     {
-        let Self { engine, values, key } = self;
-        let policy = &*values.policy;
-        policy.counts_in(engine.core());
-        if !engine.is_enabled() {
+        let Some(key) = self.key else {
+            let policy = &*self.values.policy;
             policy.metrics.bypass(&policy.name, BypassReason::Disabled);
-            values.count(Outcome::Bypass);
+            self.values.count(Outcome::Bypass);
             return (making.fill)(making.args).await;
-        }
-        let core = engine.core();
-        let luck = policy.luck();
-        let timer = Metrics::timer();
-        if let Answer::Ready(found) = core.store.lookup(key.as_slice()) {
-            let now = core.clock.now();
-            if let Decision::Hit(entry) = decide(values.found(found), policy.early_refresh, None, now, luck)
-                && let Some(value) = values.hit(&entry)
-            {
-                if let Some(began) = timer {
-                    let age = entry.lifetime().age_ms(now);
-                    policy.metrics.sample(&policy.name, entry.tier(), began, age);
-                }
-                return Ok(value);
-            }
-        }
-        // Apart and boxed: what a miss needs is not moved about at every hit.
-        let key = Key::from(key.as_slice());
-        let trip = Trip::new(engine, values, key, luck);
-        Box::pin(trip.answer(making)).await
+        };
+        let trip = Trip::new(self.engine, self.values, key, self.luck);
+        // Boxed: what a miss needs is not moved about at every hit.
+        Box::pin(trip.answer(making, self.absent)).await
+    }
+}
+
+impl<T> fmt::Debug for Missed<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Missed")
+            .field("name", &self.values.policy.name)
+            .finish_non_exhaustive()
     }
 }
 

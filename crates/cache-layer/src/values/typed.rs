@@ -6,14 +6,14 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use larder_store::{
-    Capture, Content, Entry, Kept, Key, KeyPart, KeyWriter, Lifetime, Lookup, SharedEntry, StoreError,
-    StoredValue, Tag, Timestamp, Unread,
+    Capture, Content, Entry, Kept, Key, KeyBuffer, KeyPart, KeyWriter, Lifetime, Lookup, SharedEntry,
+    StoreError, StoredValue, Tag, Timestamp, Unread,
 };
 
 use super::codec::Codec;
 use super::policy::FillPolicy;
 use crate::cached::{Held, Tier};
-use crate::engine::Core;
+use crate::engine::{Core, Flight};
 use crate::freshness::Load;
 use crate::hints::CacheHints;
 use crate::key::KeyBytes;
@@ -100,14 +100,12 @@ impl<T: Any + Send + Sync> Values<T> {
         self
     }
 
-    /// The key of `key` among these values. It begins as no key of a response does.
+    /// The key of `key` among these values.
     #[inline]
     pub(super) fn key<K: KeyPart + ?Sized>(&self, key: &K) -> KeyBytes {
         let mut bytes = KeyBytes::new();
-        let mut writer = KeyWriter::new(&mut bytes);
-        writer.absent();
-        writer.part(self.policy.name.as_bytes());
-        key.write_to(&mut writer);
+        bytes.extend(&self.policy.prefix);
+        key.write_to(&mut KeyWriter::new(&mut bytes));
         bytes
     }
 
@@ -162,13 +160,14 @@ impl<T: Any + Send + Sync> Values<T> {
         let lifetime = policy.lifetime(&core.ttls, &hints, made.load, fastrand::f64());
         tags.extend(hints.tags);
         let captured = made.capture.is_some();
+        let pulse = made.capture.as_ref().and_then(Capture::pulse);
         let (Some(capture), Some(lifetime)) = (made.capture, lifetime) else {
             policy.metrics.unkept(&policy.name, !captured);
             // Its own tags are in no stamps that who waits could compare.
             let shareable = captured && !own;
             let lifetime = Lifetime::fresh(made.load.ended, std::time::Duration::ZERO);
-            let entry = shareable.then(|| SharedEntry::new(self.entry(made.value, lifetime, tags)));
-            return Keeping::Not(entry);
+            let entry = || SharedEntry::new(self.entry(made.value, lifetime, tags));
+            return Keeping::Not(shareable.then(|| Flight::Unkept(entry(), pulse)));
         };
         let entry = self.entry(made.value, lifetime, tags);
         let size = entry.body_len();
@@ -239,8 +238,8 @@ pub(super) struct Made<T> {
 pub(super) enum Keeping {
     /// The store has it, or has judged that it must not be used.
     Judged(SharedEntry, Kept),
-    /// It is not kept; who waits for it may have it, if there is an entry.
-    Not(Option<SharedEntry>),
+    /// It is not kept; who waits for it may have it, if there is something to land with.
+    Not(Option<Flight>),
 }
 
 /// An entry that is a value, which was read as what it is wanted as, and where it was found.

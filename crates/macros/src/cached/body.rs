@@ -10,8 +10,18 @@ use super::expand::Cached;
 
 impl Cached {
     /// Whether the future that makes the value owns all that it needs.
-    fn owns(&self) -> bool {
-        self.options.background.is_some() || self.options.blocking
+    pub(super) fn owns(&self) -> bool {
+        self.options.background.is_some() || self.options.blocking && !self.runs_here()
+    }
+
+    /// Whether it is a sync function whose body runs on the thread of its caller: nothing of it is to go on elsewhere.
+    fn runs_here(&self) -> bool {
+        self.is_sync() && self.options.background.is_none() && self.options.timeout.is_none()
+    }
+
+    /// Whether its callers wait on their threads.
+    pub(super) fn is_sync(&self) -> bool {
+        self.function.sig.asyncness.is_none()
     }
 
     /// A function from the arguments to the future that makes the value.
@@ -26,7 +36,12 @@ impl Cached {
             ReturnType::Type(_, ty) => quote!(#ty),
         };
         let (owned, borrowed) = if self.owns() { self.owned() } else { <_>::default() };
-        let (body, borrowed) = if self.options.blocking {
+        let (body, borrowed) = if self.runs_here() {
+            let statements = self.statements();
+            // A closure, so that there is no `.await` in it.
+            let body = quote!(::larder::__private::here(move || -> #output { #statements }));
+            (body, borrowed)
+        } else if self.options.blocking {
             (self.blocking_body(&output, &borrowed), TokenStream::new())
         } else {
             (self.body(&output), borrowed)
@@ -94,6 +109,7 @@ impl Cached {
             .await
         }
     }
+
     /// What is borrowed, owned by the future that may run in the background; and borrowed again within it.
     fn owned(&self) -> (TokenStream, TokenStream) {
         let (mut owned, mut borrowed) = (TokenStream::new(), TokenStream::new());

@@ -20,11 +20,14 @@ pub(super) struct Cached {
 }
 
 pub(super) fn expand(options: Options, function: ItemFn) -> Result<TokenStream> {
-    must_be_async(
-        &function,
-        "cached",
-        "Write `async fn` and `#[cached(blocking)]`: the body stays as it is, and runs on a thread that may block",
-    )?;
+    if !options.blocking {
+        must_be_async(
+            &function,
+            "cached",
+            "Write `#[cached(blocking)]`: its callers wait where a thread may block; or that and `async fn`: the body stays \
+             as it is, and runs on a thread that may block",
+        )?;
+    }
     let arguments = Arguments::read(&function, "cached")?;
     let names = arguments.names();
     let key = options
@@ -71,12 +74,15 @@ impl Cached {
         let (key, tags, fill) = (self.key(), self.dynamic_tags(), self.fill());
         let names = self.arguments.all.iter().map(|argument| &argument.name);
         let method = match self.options.background {
-            _ if self.options.blocking => quote!(outlive),
+            _ if self.options.blocking && self.owns() => quote!(outlive),
             Some(_) => quote!(refresh),
             None => quote!(fill),
         };
-        let made = quote! {
-            __call.#method((#(#names,)*), #tags, #fill).await
+        let made = quote!(__call.#method((#(#names,)*), #tags, #fill));
+        let made = if self.is_sync() {
+            quote!(::larder::__private::answer(__larder, __call, |__call| #made))
+        } else {
+            quote!(#made.await)
         };
         let made = if self.keeps_ok() {
             made

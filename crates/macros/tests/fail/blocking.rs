@@ -3,7 +3,7 @@
 use larder::{Larder, cached};
 
 #[cached(blocking)]
-fn not_async(larder: &Larder) -> u64 { 1 }
+fn awaits_and_is_not_async(larder: &Larder) -> u64 { std::future::ready(1).await }
 
 #[cached(blocking)]
 async fn awaits(larder: &Larder) -> u64 { std::future::ready(1).await }
