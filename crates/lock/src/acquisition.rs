@@ -1,9 +1,9 @@
-//! An acquisition: attempts until the lock is won or the wait is over, in a task that nobody has to stay for.
+//! An acquisition: attempts until the lock is won or the wait is over, at whose every point one may leave.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep_until};
 
 use crate::attempt::{Attempt, Terms, Verdict};
@@ -43,48 +43,55 @@ const UNAVAILABLE_PAUSE: Duration = Duration::from_millis(50);
 /// The longest of all pauses.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// What a task needs to acquire one lock. It has the turn in this process's queue.
-pub(crate) struct Acquisition {
-    pub(crate) nodes: Arc<Nodes>,
-    pub(crate) lock: Lock,
-    pub(crate) options: LockOptions,
-    pub(crate) deadline: Instant,
-    pub(crate) place: Place,
+/// An acquisition of one lock, which has the turn in this process's queue. When it is dropped half way, what it has is taken
+/// back by a task, and the next in the queue has its turn after that.
+pub(crate) struct Acquisition<'a> {
+    tries: Tries<'a>,
+    place: Option<Place>,
+    /// It may be dropped where there is no runtime.
+    runtime: Handle,
 }
 
-impl Acquisition {
-    /// Acquires the lock for whoever listens to `sender`. If nobody does, now or in the middle of it, it takes back what
-    /// it has.
-    pub(crate) async fn run(self, mut sender: oneshot::Sender<Result<Held, LockError>>) {
-        let Self {
-            nodes,
-            lock,
-            options,
-            deadline,
-            place,
-        } = self;
-        let mut tries = Tries::new(&nodes, &lock, &options, deadline);
-        tries.is_passed_over = place.is_passed_over();
-        let result = tokio::select! {
-            biased;
-            result = tries.until_won() => Some(result),
-            () = sender.closed(), if !cfg!(larder_mutant = "lock_cancel_leaks") => None,
+impl<'a> Acquisition<'a> {
+    pub(crate) fn new(
+        nodes: &'a Arc<Nodes>,
+        lock: &'a Lock,
+        options: &'a LockOptions,
+        deadline: Instant,
+        place: Place,
+    ) -> Self {
+        Self {
+            tries: Tries::new(nodes, lock, options, deadline, place.is_passed_over()),
+            place: Some(place),
+            runtime: Handle::current(),
+        }
+    }
+
+    pub(crate) async fn run(mut self) -> Result<Held, LockError> {
+        // What was granted to an attempt that failed is being taken back, before whatever the next in the queue sends.
+        let valid_until = self.tries.until_won().await?;
+        let Tries { lock, options, .. } = self.tries;
+        match (self.tries.attempt.take(), self.place.take()) {
+            (Some(attempt), Some(place)) => Ok(hold(attempt, lock.clone(), options, valid_until, place)),
+            // The attempt that was won is there, and so is the place.
+            _ => Err(LockError::busy(Duration::ZERO)),
+        }
+    }
+}
+
+impl Drop for Acquisition<'_> {
+    fn drop(&mut self) {
+        let attempt = self.tries.attempt.take();
+        let Some(attempt) = attempt.filter(|_| !cfg!(larder_mutant = "lock_cancel_leaks")) else {
+            return;
         };
-        let attempt = tries.attempt.take();
-        match (result, attempt) {
-            (Some(Ok(valid_until)), Some(attempt)) => {
-                let held = hold(attempt, lock, &options, valid_until, place);
-                // Handed back if nobody listens, and released by being dropped.
-                drop(sender.send(Ok(held)));
-            }
-            // What was granted is being taken back, before whatever the next in the queue sends.
-            (Some(Err(error)), _) => drop(sender.send(Err(error))),
-            // Nobody listens.
-            (_, attempt) => {
-                if let Some(undone) = attempt.and_then(|attempt| attempt.undo(false)) {
-                    let _ = undone.await;
-                }
-            }
+        let _context = self.runtime.enter();
+        if let Some(undone) = attempt.undo(false) {
+            let place = self.place.take();
+            drop(self.runtime.spawn(async move {
+                let _ = undone.await;
+                drop(place);
+            }));
         }
     }
 }
@@ -119,14 +126,20 @@ struct Tries<'a> {
 }
 
 impl<'a> Tries<'a> {
-    fn new(nodes: &'a Arc<Nodes>, lock: &'a Lock, options: &'a LockOptions, deadline: Instant) -> Self {
+    fn new(
+        nodes: &'a Arc<Nodes>,
+        lock: &'a Lock,
+        options: &'a LockOptions,
+        deadline: Instant,
+        is_passed_over: bool,
+    ) -> Self {
         Self {
             nodes,
             lock,
             options,
             deadline,
             attempt: None,
-            is_passed_over: false,
+            is_passed_over,
             begun: Instant::now(),
             failures: 0,
         }

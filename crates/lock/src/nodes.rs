@@ -127,15 +127,6 @@ impl Nodes {
         answers
     }
 
-    /// The report of an acquisition whose task did not come to its end.
-    pub(crate) fn report_panic(&self) -> Unavailable {
-        let error = NodeError::new(
-            NodeErrorKind::Protocol,
-            "a node panicked, or the runtime shuts down",
-        );
-        self.report(vec![Some(error); self.len()])
-    }
-
     pub(crate) fn report(&self, errors: Vec<Option<NodeError>>) -> Unavailable {
         let names = self.list.iter().map(|node| node.name().to_owned());
         Unavailable::new(
