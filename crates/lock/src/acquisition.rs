@@ -238,6 +238,7 @@ impl<'a> Tries<'a> {
         let waiter = self.waiter();
         loop {
             tokio::select! {
+                biased;
                 is_our_turn = listener.rung(waiter) => {
                     if is_our_turn {
                         return;
