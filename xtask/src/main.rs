@@ -87,8 +87,8 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "soak",
-        arguments: "[flood [--queries N]] [fleet [--seconds N]]",
-        purpose: "minutes of tests that are short otherwise: a flood on the gateway (10^6 queries), and a fleet of instances under faults (60 s for each of its bouts)",
+        arguments: "[flood [--queries N]] [fleet [--seconds N]] [locks [--seconds N]]",
+        purpose: "minutes of tests that are short otherwise: a flood on the gateway (10^6 queries), a fleet of instances under faults and processes that hold locks under faults (60 s for each of their bouts)",
         run: soak::command,
     },
     Command {

@@ -22,7 +22,7 @@ struct Soak {
     budget: fn(u64) -> u64,
 }
 
-const SOAKS: [Soak; 2] = [
+const SOAKS: [Soak; 3] = [
     Soak {
         name: "flood",
         package: "gateway",
@@ -45,6 +45,17 @@ const SOAKS: [Soak; 2] = [
         // Of each of its bouts, and it goes on until every fault was there.
         budget: |seconds| 6 * seconds + 300,
     },
+    Soak {
+        name: "locks",
+        package: "larder-lock",
+        test: "processes",
+        measure: "--seconds",
+        usual: 60,
+        least: 1,
+        told: "LARDER_SOAK_SECONDS",
+        // Of each of its two bouts, and each goes on for a minute at most until it has seen enough.
+        budget: |seconds| 2 * seconds + 180,
+    },
 ];
 
 /// Both ends of each connection are in the test's process: more files than many systems allow a process at first.
@@ -64,6 +75,7 @@ impl Soak {
         let test = [
             "test",
             "--release",
+            "--all-features",
             "--package",
             self.package,
             "--test",
@@ -121,7 +133,7 @@ fn known() -> String {
         .iter()
         .map(|soak| format!("`{} [{} N]`", soak.name, soak.measure))
         .collect();
-    known.join(" and ")
+    known.join(", ")
 }
 
 #[cfg(test)]
@@ -139,10 +151,11 @@ mod tests {
 
     #[test]
     fn soaks_are_named_and_measured_and_others_refused() {
-        let all = vec![("flood", 1_000_000), ("fleet", 60)];
+        let all = vec![("flood", 1_000_000), ("fleet", 60), ("locks", 60)];
         assert_eq!(asked(""), Ok(all));
         assert_eq!(asked("fleet"), Ok(vec![("fleet", 60)]));
         let some = vec![("fleet", 90), ("flood", 20_000)];
+        assert_eq!(asked("locks --seconds 30"), Ok(vec![("locks", 30)]));
         assert_eq!(asked("fleet --seconds 90 flood --queries 20000"), Ok(some));
         for bad in [
             "--queries 20000",
@@ -151,6 +164,7 @@ mod tests {
             "flood --seconds 60",
             "fleet --seconds 0",
             "fleet --seconds x",
+            "locks --queries 20000",
             "60",
         ] {
             assert!(asked(bad).is_err(), "{bad}");

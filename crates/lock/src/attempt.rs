@@ -15,11 +15,23 @@ use crate::outcome::Unavailable;
 use crate::removal::{Removals, Takeback};
 use crate::round::Round;
 use crate::tally::{Decision, Tally};
-use crate::token::{FencingToken, Owner};
+use crate::token::{FencingToken, Owner, Waiter};
 use crate::validity;
 
 /// How often a ballot is raised above those that nodes have stored before the attempt counts as a split.
 const BALLOTS: usize = 4;
+
+/// What an attempt asks for beside the lock.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms {
+    pub(crate) ttl: Duration,
+    /// How long a node is waited for.
+    pub(crate) patience: Duration,
+    /// For how long shared votes are held back if it fails because of shared votes.
+    pub(crate) bar: Duration,
+    /// Who is to be named when the lock becomes free.
+    pub(crate) waiter: Option<Waiter>,
+}
 
 /// An attempt: one owner, and one ballot after the other until it is decided.
 pub(crate) struct Attempt {
@@ -31,6 +43,7 @@ pub(crate) struct Attempt {
     pub(crate) patience: Duration,
     mode: LockMode,
     bar: Duration,
+    waiter: Option<Waiter>,
     calls: Round<Vote>,
     /// How many calls to each node may have been granted, or may yet be.
     suspect: Vec<usize>,
@@ -48,12 +61,14 @@ pub(crate) enum Verdict {
 }
 
 impl Attempt {
-    /// An attempt with these times. `bar` is for how long shared votes are held back if it fails because of shared votes.
-    pub(crate) fn new(
-        nodes: &Arc<Nodes>,
-        lock: &Lock,
-        (ttl, patience, bar): (Duration, Duration, Duration),
-    ) -> Self {
+    /// An attempt on these terms.
+    pub(crate) fn new(nodes: &Arc<Nodes>, lock: &Lock, terms: Terms) -> Self {
+        let Terms {
+            ttl,
+            patience,
+            bar,
+            waiter,
+        } = terms;
         Self {
             nodes: Arc::clone(nodes),
             key: lock.shared_key(),
@@ -63,6 +78,7 @@ impl Attempt {
             patience,
             mode: lock.mode(),
             bar,
+            waiter,
             calls: Round::new(),
             suspect: vec![0; nodes.len()],
             ballots: 0,
@@ -108,7 +124,7 @@ impl Attempt {
         let nodes = self.nodes.len();
         self.token = self.nodes.propose(above);
         let request = Acquire::new(Arc::clone(&self.key), self.owner, self.token, self.ttl);
-        let request = Arc::new(request.mode(self.mode).bar(self.bar));
+        let request = Arc::new(request.mode(self.mode).bar(self.bar).waiter(self.waiter));
         let first_tag = self.ballots * nodes;
         self.ballots += 1;
         let deadline = sleep_until(Instant::now() + self.patience);

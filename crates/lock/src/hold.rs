@@ -268,7 +268,13 @@ impl Hold {
         let at = self.noticed.clone();
         #[cfg(not(larder_mutant = "lock_release_where_noticed"))]
         let at = (0..self.nodes.len()).collect();
-        self.take_back_at(at, place)
+        let mut takeback = self.take_back_at(at, None);
+        if place.as_ref().is_some_and(Place::is_followed) {
+            let release = Release::clone(&self.release).waiter(Some(self.nodes.waiter));
+            takeback.request = Arc::new(release);
+        }
+        takeback.place = place;
+        takeback
     }
 
     fn take_back_at(&self, at: Vec<usize>, place: Option<Place>) -> Takeback {

@@ -201,7 +201,9 @@ impl LockGuard {
                 released = Released::Kept;
                 continue;
             };
-            let Removals { removed, not_owner } = answer.await.unwrap_or_default();
+            let Removals {
+                removed, not_owner, ..
+            } = answer.await.unwrap_or_default();
             if not_owner > hold.nodes() - hold.quorum() {
                 // More than those that may have voted too late to be counted.
                 hold.found_lost();

@@ -93,8 +93,11 @@
 //! # Waiting
 //!
 //! Without [`LockOptions::wait`] a lock that is held is skipped. Those who wait in one process stand in line, and only the
-//! first of them asks the servers; between processes a release wakes the waiters, and who wins is chance. A waiter asks by
-//! itself once in one to two seconds, in case it missed a release, and when the holder's lease would run out.
+//! first of them asks the servers. Between processes the servers remember in which order the first sixteen came, and a release
+//! wakes all of them and names the next, who asks at once. The others leave it to that one for five to ten milliseconds; then
+//! they ask as well, since it may be gone. This is a hint that saves commands and no promise: whoever asks first gets the lock,
+//! also if it has just come. A waiter asks by itself once in one to two seconds, in case it missed a release, and when the
+//! holder's lease would run out.
 //!
 //! # Metrics
 //!
@@ -160,7 +163,7 @@ pub use locker::{Locker, LockerBuilder};
 pub use memory::MemoryNode;
 pub use name::{Lock, LockMode, Locks};
 pub use node::{
-    Acquire, Bell, Extend, Extension, LockNode, NodeError, NodeErrorKind, NodeFuture, Release, Removal,
+    Acquire, Bell, Extend, Extension, LockNode, NodeError, NodeErrorKind, NodeFuture, Release, Removal, Ring,
     Subscription, Vote,
 };
 pub use nodes::NodeProbe;
@@ -173,4 +176,4 @@ pub use redis_fence::RedisFence;
 pub use redis_node::{RedisNode, RedisNodeBuilder};
 pub use schedule::Schedule;
 pub use table::LockTable;
-pub use token::{FencingToken, Owner};
+pub use token::{FencingToken, Owner, Waiter};

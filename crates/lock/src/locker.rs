@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::acquisition::Acquisition;
@@ -305,19 +304,9 @@ impl Locker {
         if !place.turn(deadline).await {
             return Err(busy(place.held_until()));
         }
-        let (sender, receiver) = oneshot::channel();
-        let acquisition = Acquisition {
-            nodes: Arc::clone(&self.nodes),
-            lock: lock.clone(),
-            options: options.clone(),
-            deadline,
-            place,
-        };
-        drop(tokio::spawn(acquisition.run(sender)));
-        // The sender is dropped only by a node that panics, or with the runtime.
-        receiver
+        Acquisition::new(&self.nodes, lock, options, deadline, place)
+            .run()
             .await
-            .unwrap_or_else(|_| Err(LockError::unavailable(self.nodes.report_panic())))
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::node::{
-    Acquire, Bell, Extend, Extension, LockNode, NodeFuture, Release, Removal, Subscription, Vote,
+    Acquire, Bell, Extend, Extension, LockNode, NodeFuture, Release, Removal, Ring, Subscription, Vote,
 };
 use crate::table::LockTable;
 use crate::token::Owner;
@@ -90,9 +90,9 @@ impl LockNode for MemoryNode {
             let mut state = self.state();
             let removal = state.table.release(request, now);
             let is_free = state.table.holder(&request.key, now).is_none();
-            if removal == Removal::Removed && is_free && request.wake {
+            if let Some(ring) = Ring::after(request, removal).filter(|_| is_free) {
                 for bell in state.bells.get(&*request.key).into_iter().flatten() {
-                    bell.ring();
+                    bell.tell(ring);
                 }
             }
             Ok(removal)

@@ -5,12 +5,13 @@ use std::fmt;
 use std::future::{Future, ready};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 use crate::name::LockMode;
-use crate::token::{FencingToken, Owner};
+use crate::token::{FencingToken, Owner, Waiter};
 
 /// What a node's method returns: its answer, later.
 pub type NodeFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, NodeError>> + Send + 'a>>;
@@ -43,7 +44,8 @@ pub trait LockNode: Send + Sync + 'static {
     /// released with [`wake`](Release::wake): it has come, and those who share a lock do not outbid each other.
     fn release<'a>(&'a self, request: &'a Release) -> NodeFuture<'a, Removal>;
 
-    /// Tells whenever the lock becomes free by a release with [`Release::wake`], from the moment at which this returns.
+    /// Tells whenever the lock becomes free by a release with [`Release::wake`], from the moment at which this returns, and
+    /// whose turn it should be: [`Ring::after`] is what to tell.
     /// Waiters also ask now and then by themselves, so a node without push returns [`Subscription::silent`].
     fn subscribe<'a>(&'a self, key: &'a str) -> NodeFuture<'a, Subscription>;
 
@@ -70,6 +72,9 @@ pub struct Acquire {
     /// If an exclusive vote is refused because of shared ones, the node gives no further shared ones for this time, so that
     /// the caller has its turn when those there are have gone. Zero if the caller does not wait. Whole milliseconds.
     pub bar: Duration,
+    /// Who is to be named when the lock becomes free, if it is held now by one who has it alone. A node may forget that, and
+    /// needs not remember more than a few.
+    pub waiter: Option<Waiter>,
 }
 
 impl Acquire {
@@ -83,6 +88,7 @@ impl Acquire {
             ttl,
             mode: LockMode::Exclusive,
             bar: Duration::ZERO,
+            waiter: None,
         }
     }
 
@@ -97,6 +103,13 @@ impl Acquire {
     #[must_use]
     pub const fn bar(mut self, time: Duration) -> Self {
         self.bar = time;
+        self
+    }
+
+    /// The same for one who waits.
+    #[must_use]
+    pub const fn waiter(mut self, waiter: Option<Waiter>) -> Self {
+        self.waiter = waiter;
         self
     }
 }
@@ -137,6 +150,8 @@ pub struct Release {
     pub token: FencingToken,
     /// Whether to tell those who [subscribed](LockNode::subscribe), if there was a vote to take back.
     pub wake: bool,
+    /// Who waits on where this one had the lock, and comes after those who wait elsewhere.
+    pub waiter: Option<Waiter>,
 }
 
 impl Release {
@@ -148,7 +163,15 @@ impl Release {
             owner,
             token,
             wake,
+            waiter: None,
         }
+    }
+
+    /// The same where somebody else waits on.
+    #[must_use]
+    pub const fn waiter(mut self, waiter: Option<Waiter>) -> Self {
+        self.waiter = waiter;
+        self
     }
 }
 
@@ -195,24 +218,60 @@ pub enum Extension {
 pub enum Removal {
     /// The vote was the caller's and is free now.
     Removed,
+    /// The same, and somebody who waits was named.
+    PassedOn {
+        /// Who.
+        to: Waiter,
+    },
     /// The vote was not the caller's.
     NotOwner,
 }
 
+/// The news of a release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Ring {
+    /// The token of the one who released.
+    pub token: FencingToken,
+    /// Whose turn it should be; `None` if the node knows of nobody.
+    pub next: Option<Waiter>,
+}
+
+impl Ring {
+    /// News of a release with this token, after which it should be `next`'s turn.
+    #[must_use]
+    pub const fn new(token: FencingToken, next: Option<Waiter>) -> Self {
+        Self { token, next }
+    }
+
+    /// What a node has to tell after `request` came to `removal`, if the lock is free now.
+    #[must_use]
+    pub fn after(request: &Release, removal: Removal) -> Option<Self> {
+        let next = match removal {
+            Removal::Removed => None,
+            Removal::PassedOn { to } => Some(to),
+            Removal::NotOwner => return None,
+        };
+        request.wake.then_some(Self::new(request.token, next))
+    }
+}
+
+/// How much news one who listens can have unread. What comes on top of it is not told: it has enough to wake up for.
+const UNREAD: usize = 8;
+
 /// Hears of the releases of one lock at one node. Dropping it ends the subscription.
 #[derive(Debug)]
-pub struct Subscription(Option<mpsc::Receiver<()>>);
+pub struct Subscription(Option<mpsc::Receiver<Ring>>);
 
 /// The sending end of a [`Subscription`], for those who write a node.
 #[derive(Debug, Clone)]
-pub struct Bell(mpsc::Sender<()>);
+pub struct Bell(mpsc::Sender<Ring>);
 
 impl Subscription {
     /// A subscription and the bell that rings for it.
     #[must_use]
     pub fn channel() -> (Bell, Self) {
-        // One place: who was told once and has not looked yet need not be told twice.
-        let (sender, receiver) = mpsc::channel(1);
+        let (sender, receiver) = mpsc::channel(UNREAD);
         (Bell(sender), Self(Some(receiver)))
     }
 
@@ -238,18 +297,27 @@ impl Subscription {
         self.0.as_ref().is_none_or(|receiver| !receiver.is_closed())
     }
 
-    /// Whether it was rung since the last look, without waiting.
-    pub(crate) fn poll_rung(&mut self, cx: &mut std::task::Context<'_>) -> bool {
-        let rung = self.0.as_mut().map(|receiver| receiver.poll_recv(cx));
-        matches!(rung, Some(std::task::Poll::Ready(Some(()))))
+    /// The news since the last look, without waiting: of several the last.
+    pub(crate) fn poll_rung(&mut self, cx: &mut Context<'_>) -> Option<Ring> {
+        let receiver = self.0.as_mut()?;
+        let mut last = None;
+        while let Poll::Ready(Some(ring)) = receiver.poll_recv(cx) {
+            last = Some(ring);
+        }
+        last
     }
 }
 
 impl Bell {
-    /// Tells the subscriber.
+    /// Tells the subscriber that the lock may be free for anybody.
     pub fn ring(&self) {
+        self.tell(Ring::new(FencingToken::UNFENCED, None));
+    }
+
+    /// Tells the subscriber of a release.
+    pub fn tell(&self, ring: Ring) {
         // Full: it has been told and has not looked. Closed: it is gone.
-        let _ = self.0.try_send(());
+        let _ = self.0.try_send(ring);
     }
 
     /// Whether the subscriber is gone.

@@ -15,7 +15,7 @@ use crate::node::{
 };
 use crate::outcome::{NodeReport, Unavailable};
 use crate::tally;
-use crate::token::{Ballots, FencingToken};
+use crate::token::{Ballots, FencingToken, Waiter};
 
 /// How many releases that failed at first are tried again at one time. Beyond that a vote that could not be taken back
 /// stays until its time runs out, so that a node that is away for long gathers no crowd.
@@ -28,17 +28,20 @@ pub(crate) struct Nodes {
     list: Vec<Arc<dyn LockNode>>,
     pub(crate) entropy: Entropy,
     ballots: Ballots,
+    /// What nodes call all who wait here.
+    pub(crate) waiter: Waiter,
     wall: WallClock,
     pub(crate) cleanups: Semaphore,
 }
 
 impl Nodes {
     pub(crate) fn new(list: Vec<Arc<dyn LockNode>>, entropy: Entropy, wall: WallClock) -> Self {
-        let ballots = Ballots::new(entropy.number());
+        let number = entropy.number();
         Self {
             list,
             entropy,
-            ballots,
+            ballots: Ballots::new(number),
+            waiter: Waiter::from_u64(number),
             wall,
             cleanups: Semaphore::new(CLEANUPS),
         }
@@ -122,15 +125,6 @@ impl Nodes {
             }));
         }
         answers
-    }
-
-    /// The report of an acquisition whose task did not come to its end.
-    pub(crate) fn report_panic(&self) -> Unavailable {
-        let error = NodeError::new(
-            NodeErrorKind::Protocol,
-            "a node panicked, or the runtime shuts down",
-        );
-        self.report(vec![Some(error); self.len()])
     }
 
     pub(crate) fn report(&self, errors: Vec<Option<NodeError>>) -> Unavailable {

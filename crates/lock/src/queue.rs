@@ -29,6 +29,8 @@ struct Line {
     waiting: usize,
     /// Until when those whose turn it is hold the lock, as far as they have said.
     held_until: Option<Instant>,
+    /// The lock was released here, and nodes have named somebody elsewhere.
+    passed_on: bool,
 }
 
 /// A place in a line. When it is dropped the next in line has its turn.
@@ -57,6 +59,7 @@ impl Queue {
             places: 0,
             waiting: 0,
             held_until: None,
+            passed_on: false,
         });
         let free = Arc::clone(&line.turn).try_acquire_many_owned(shares(mode));
         // Nobody passes one who waits, be there room for those who share.
@@ -150,6 +153,26 @@ impl Place {
                 LockMode::Shared => until.max(line.held_until),
             };
         }
+    }
+
+    /// Whether somebody waits behind this place.
+    pub(crate) fn is_followed(&self) -> bool {
+        let lines = self.queue.lines();
+        lines.get(&self.key).is_some_and(|line| line.waiting > 0)
+    }
+
+    /// Lets the next in line know that nodes have named somebody elsewhere.
+    pub(crate) fn pass_on(&self) {
+        if let Some(line) = self.queue.lines().get_mut(&self.key) {
+            line.passed_on = true;
+        }
+    }
+
+    /// Whether the last one here said that nodes have named somebody elsewhere. It is told once.
+    pub(crate) fn is_passed_over(&self) -> bool {
+        let mut lines = self.queue.lines();
+        let line = lines.get_mut(&self.key);
+        line.is_some_and(|line| std::mem::take(&mut line.passed_on))
     }
 
     /// Until when those whose turn it is hold the lock, if they have said so.

@@ -29,7 +29,8 @@ const MAX_TTL: Duration = Duration::from_secs(5 * 60);
 /// for locks can be told so with [`commission`](Self::commission). A server that evicts keys is refused.
 ///
 /// **Keys.** `{prefix}:{…}` has the vote, and with `:fence` behind it the highest token, which is forgotten after 24 hours
-/// without use; `:readers`, `:shared` and `:bar` are there while a lock is shared. The channel `{prefix}:{…}:free` tells of
+/// without use; `:readers`, `:shared` and `:bar` are there while a lock is shared, and `:line` for ten
+/// seconds after somebody waited. The channel `{prefix}:{…}:free` tells of
 /// releases; `{prefix}:marker` and `{prefix}:quarantine` are the memory of having a memory.
 ///
 /// # Replicas, Sentinel and Cluster
@@ -181,14 +182,7 @@ impl LockNode for RedisNode {
     }
 
     fn release<'a>(&'a self, request: &'a Release) -> NodeFuture<'a, Removal> {
-        Box::pin(async {
-            let removed = self.link.release(request).await?;
-            Ok(if removed {
-                Removal::Removed
-            } else {
-                Removal::NotOwner
-            })
-        })
+        Box::pin(async { self.link.release(request).await })
     }
 
     fn subscribe<'a>(&'a self, key: &'a str) -> NodeFuture<'a, Subscription> {

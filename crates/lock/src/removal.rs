@@ -33,6 +33,8 @@ pub(crate) struct Takeback {
 pub(crate) struct Removals {
     pub(crate) removed: usize,
     pub(crate) not_owner: usize,
+    /// Of `removed`, how many named somebody elsewhere.
+    passed_on: usize,
 }
 
 impl Takeback {
@@ -57,6 +59,10 @@ impl Takeback {
                 biased;
                 answer = round.next() => match answer {
                     Some((_, Ok(Removal::Removed))) => removals.removed += 1,
+                    Some((_, Ok(Removal::PassedOn { .. }))) => {
+                        removals.removed += 1;
+                        removals.passed_on += 1;
+                    }
                     Some((_, Ok(Removal::NotOwner))) => removals.not_owner += 1,
                     Some((_, Err(_))) => {}
                     None => break,
@@ -64,7 +70,11 @@ impl Takeback {
                 () = sleep_until(deadline) => break,
             }
         }
-        drop(self.place.take());
+        if let Some(place) = self.place.take()
+            && removals.passed_on * 2 > removals.removed
+        {
+            place.pass_on();
+        }
         // Nobody may want to know.
         let _ = sender.send(removals);
         while round.next().await.is_some() {}

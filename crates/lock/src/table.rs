@@ -1,16 +1,19 @@
 //! The rules of a node as a plain data structure: each call is one atomic step, with the time as an argument.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::name::LockMode;
 use crate::node::{Acquire, Extend, Extension, Release, Removal, Vote};
-use crate::token::{FencingToken, Owner};
+use crate::token::{FencingToken, Owner, Waiter};
 
 /// How long a token is remembered after the last grant or extension. Far above any difference between clocks, because
 /// tokens begin with the time.
 pub(crate) const RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How many of those who wait for a lock a node remembers.
+pub(crate) const LINE: usize = 16;
 
 /// How many locks a table has before it first looks for those that can be forgotten.
 const FIRST_SWEEP: usize = 1024;
@@ -53,6 +56,8 @@ struct Slot {
     /// The highest token granted to a shared vote since.
     shared_token: FencingToken,
     token_until: Duration,
+    /// Those who wait, in the order in which they came. Nothing but a hint.
+    line: VecDeque<Waiter>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -103,6 +108,7 @@ impl LockTable {
         let slot = self.slots.entry(Arc::clone(&request.key)).or_insert(Slot::EMPTY);
         slot.readers.retain(|held| now < held.until);
         if let Some(held) = slot.vote_at(now).filter(|held| held.owner != request.owner) {
+            slot.line_up(request.waiter);
             return Vote::Held {
                 holder: held.owner,
                 remaining: held.until - now,
@@ -148,7 +154,8 @@ impl LockTable {
         match slot.vote_at(now) {
             Some(held) if held.owner == request.owner || plain => {
                 slot.vote = None;
-                Removal::Removed
+                let next = request.wake.then(|| slot.next_in_line(request.waiter)).flatten();
+                next.map_or(Removal::Removed, |to| Removal::PassedOn { to })
             }
             _ if was_shared => Removal::Removed,
             _ => Removal::NotOwner,
@@ -210,7 +217,24 @@ impl Slot {
         token: FencingToken::UNFENCED,
         shared_token: FencingToken::UNFENCED,
         token_until: Duration::ZERO,
+        line: VecDeque::new(),
     };
+
+    fn line_up(&mut self, waiter: Option<Waiter>) {
+        if let Some(waiter) = waiter
+            && self.line.len() < LINE
+            && !self.line.contains(&waiter)
+        {
+            self.line.push_back(waiter);
+        }
+    }
+
+    /// The first in line but for `own`, who waits on where the lock was and goes to the end.
+    fn next_in_line(&mut self, own: Option<Waiter>) -> Option<Waiter> {
+        self.line_up(own);
+        let next = self.line.pop_front();
+        next.filter(|next| Some(*next) != own)
+    }
 
     /// The vote for one who wants it alone, and whom no other vote stands in the way of but shared ones.
     fn vote_alone(&mut self, request: &Acquire, now: Duration) -> Vote {
@@ -226,6 +250,7 @@ impl Slot {
             return Vote::Outdated { stored };
         }
         self.vote = Some(Held::of(request, now));
+        self.line.retain(|waiter| Some(*waiter) != request.waiter);
         self.barred_until = Duration::ZERO;
         self.shared_token = FencingToken::UNFENCED;
         self.remember(request.token.max(stored), now);

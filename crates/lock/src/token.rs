@@ -71,6 +71,23 @@ impl FencingToken {
     }
 }
 
+/// How many digits a token has in a script.
+#[cfg(feature = "redis")]
+pub(crate) const TOKEN_DIGITS: usize = 19;
+
+#[cfg(feature = "redis")]
+impl FencingToken {
+    /// The number in decimal, with zeros before it: as text it compares like a number.
+    pub(crate) fn digits(self) -> [u8; TOKEN_DIGITS] {
+        let (mut digits, mut rest) = ([b'0'; TOKEN_DIGITS], self.0);
+        for digit in digits.iter_mut().rev() {
+            *digit += u8::try_from(rest % 10).unwrap_or_default();
+            rest /= 10;
+        }
+        digits
+    }
+}
+
 impl fmt::Display for FencingToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -102,6 +119,18 @@ impl Owner {
         Self(bytes)
     }
 
+    /// What [`Display`](fmt::Display) writes.
+    #[cfg(feature = "redis")]
+    pub(crate) fn digits(&self) -> [u8; 40] {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut digits = [0; 40];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.0) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        digits
+    }
+
     /// The bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 20] {
@@ -124,6 +153,38 @@ impl fmt::Debug for Owner {
             "Owner({:02x}{:02x}{:02x}{:02x}…)",
             self.0[0], self.0[1], self.0[2], self.0[3]
         )
+    }
+}
+
+/// Who waits for a lock at nodes: a [`Locker`](crate::Locker), for all who wait there. A node names the first that it knows of
+/// when the lock becomes free, so that not all ask at once. Only a hint: whoever asks first gets the vote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Waiter(u64);
+
+impl Waiter {
+    /// The waiter with this number, which should be unique.
+    #[must_use]
+    pub const fn from_u64(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn as_u64(self) -> u64 {
+        self.0
+    }
+
+    /// The waiter who is written as [`Display`](fmt::Display) writes waiters.
+    #[cfg(feature = "redis")]
+    pub(crate) fn parse(digits: &str) -> Option<Self> {
+        u64::from_str_radix(digits, 16).ok().map(Self)
+    }
+}
+
+impl fmt::Display for Waiter {
+    /// Sixteen hexadecimal digits.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
     }
 }
 
@@ -178,6 +239,20 @@ mod tests {
     fn a_ballot_is_above_what_a_node_has_stored() {
         let stored = FencingToken::from_u64(77 << CLIENT_BITS);
         assert!(Ballots::new(0).propose(Duration::ZERO, stored) > stored);
+    }
+
+    #[cfg(feature = "redis")]
+    #[test]
+    fn what_scripts_read_is_what_display_writes() {
+        for number in [0, 7, 1 << 60, i64::MAX as u64] {
+            let token = FencingToken::from_u64(number);
+            assert_eq!(token.digits().as_slice(), format!("{token:0>19}").as_bytes());
+            let waiter = Waiter::from_u64(number);
+            assert_eq!(Waiter::parse(&waiter.to_string()), Some(waiter));
+        }
+        let owner = Owner::from_bytes(std::array::from_fn(|index| index as u8 * 13));
+        assert_eq!(owner.digits().as_slice(), owner.to_string().as_bytes());
+        assert_eq!(Owner::parse(&owner.to_string()), owner);
     }
 
     #[test]

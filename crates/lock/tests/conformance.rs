@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use larder_lock::{
     Acquire, Extend, Extension, FencingToken, LockMode, LockNode, MemoryNode, Owner, Release, Removal, Vote,
+    Waiter,
 };
 use support::{ms, soon};
 
@@ -230,6 +231,69 @@ async fn forgets_a_shared_vote_after_its_ttl(node: &dyn LockNode) {
     assert_eq!(acquire(node, "brief", 9, 101).await, Vote::Granted);
 }
 
+fn asks(key: &str, by: u8, with: u64, waiter: u64) -> Acquire {
+    Acquire::new(key, owner(by), token(with), TTL).waiter(Some(Waiter::from_u64(waiter)))
+}
+
+/// Releases what `by` has where `waiter` waits on; returns who is named.
+async fn pass_on(node: &dyn LockNode, key: &str, by: u8, with: u64, waiter: Option<u64>) -> Option<u64> {
+    let request = Release::new(key, owner(by), token(with), true);
+    match node.release(&request.waiter(waiter.map(Waiter::from_u64))).await {
+        Ok(Removal::PassedOn { to }) => Some(to.as_u64()),
+        other => {
+            assert_eq!(other.unwrap(), Removal::Removed);
+            None
+        }
+    }
+}
+
+async fn names_those_who_wait_in_the_order_in_which_they_came(node: &dyn LockNode) {
+    let held = |vote| matches!(vote, Vote::Held { .. });
+    assert_eq!(
+        node.acquire(&asks("line", 1, 10, 1)).await.unwrap(),
+        Vote::Granted
+    );
+    for waiter in [2, u64::MAX, 3, 2] {
+        assert!(held(node.acquire(&asks("line", 9, 11, waiter)).await.unwrap()));
+    }
+    // The one who released waits on, behind them; who gets the vote is out of the line.
+    assert_eq!(pass_on(node, "line", 1, 10, Some(1)).await, Some(2));
+    assert_eq!(
+        node.acquire(&asks("line", 2, 20, u64::MAX)).await.unwrap(),
+        Vote::Granted
+    );
+    assert_eq!(pass_on(node, "line", 2, 20, None).await, Some(3));
+    assert_eq!(acquire(node, "line", 3, 30).await, Vote::Granted);
+    assert_eq!(pass_on(node, "line", 3, 30, None).await, Some(1));
+    // Nobody is left, but for one who waits where the lock was.
+    assert_eq!(acquire(node, "line", 4, 40).await, Vote::Granted);
+    assert_eq!(pass_on(node, "line", 4, 40, Some(4)).await, None);
+    assert_eq!(acquire(node, "line", 4, 41).await, Vote::Granted);
+    assert_eq!(pass_on(node, "line", 4, 41, None).await, None);
+    // A vote that is taken back without a word names nobody.
+    assert_eq!(acquire(node, "line", 4, 42).await, Vote::Granted);
+    assert!(held(node.acquire(&asks("line", 9, 43, 9)).await.unwrap()));
+    let quiet = Release::new("line", owner(4), token(42), false);
+    assert_eq!(node.release(&quiet).await.unwrap(), Removal::Removed);
+    assert_eq!(acquire(node, "line", 4, 44).await, Vote::Granted);
+    assert_eq!(pass_on(node, "line", 4, 44, None).await, Some(9));
+
+    // No more than sixteen are remembered.
+    assert_eq!(acquire(node, "ghosts", 1, 1).await, Vote::Granted);
+    for waiter in 0..20 {
+        assert!(held(node.acquire(&asks("ghosts", 9, 2, waiter)).await.unwrap()));
+    }
+    assert_eq!(pass_on(node, "ghosts", 1, 1, Some(99)).await, Some(0));
+    for turn in 1..16 {
+        assert_eq!(acquire(node, "ghosts", 1, 1 + turn).await, Vote::Granted);
+        assert_eq!(pass_on(node, "ghosts", 1, 1 + turn, None).await, Some(turn));
+    }
+    assert_eq!(acquire(node, "ghosts", 1, 50).await, Vote::Granted);
+    assert_eq!(pass_on(node, "ghosts", 1, 50, None).await, None);
+    assert_eq!(acquire(node, "ghosts", 1, 51).await, Vote::Granted);
+    assert!(held(node.acquire(&asks("ghosts", 9, 52, 7)).await.unwrap()));
+}
+
 async fn suite(node: &dyn LockNode) {
     shares(node).await;
     lets_one_who_waits_alone_go_first(node).await;
@@ -238,6 +302,7 @@ async fn suite(node: &dyn LockNode) {
     forgets_a_vote_after_its_ttl(node).await;
     forgets_a_shared_vote_after_its_ttl(node).await;
     tells_of_releases(node).await;
+    names_those_who_wait_in_the_order_in_which_they_came(node).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -275,15 +340,27 @@ mod redis {
     #[tokio::test]
     async fn a_node_on_a_server() {
         let server = RedisServer::start();
-        suite(&node(&server).await).await;
-        // What was used to wait is not kept for ever: nobody waits any more.
-        assert_eq!(server.cli(&["PUBLISH", "larder:lock:{other}:free", ""]), "1");
-        support::until("the channel is left", || {
-            server
-                .cli(&["PUBSUB", "CHANNELS", "larder:lock:{other}*"])
-                .is_empty()
-        })
-        .await;
+        let node = node(&server).await;
+        suite(&node).await;
+        // What was used to wait is kept for those who come next, but not for ever: nobody waits any more.
+        // As many hear a message as are subscribed.
+        let publish = || server.cli(&["PUBLISH", "larder:lock:{other}:free", ""]);
+        for _ in 0..16 {
+            assert_eq!(publish(), "1");
+            tokio::time::sleep(ms(2)).await;
+        }
+        support::until("the channel is left", || publish() == "0").await;
+        assert_eq!(
+            acquire(&node, "other", 1, 1).await,
+            Vote::Granted,
+            "it still works"
+        );
+        // Nor is the line of those who wait.
+        let line: i64 = server
+            .cli(&["PTTL", "larder:lock:{ghosts}:line"])
+            .parse()
+            .unwrap();
+        assert!((1..=10_000).contains(&line), "{line}");
     }
 
     #[tokio::test]

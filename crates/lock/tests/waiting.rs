@@ -6,7 +6,9 @@ mod support;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use larder_lock::{Lock, LockErrorKind, LockNode, LockOptions, Locker, Outcome};
+use larder_lock::{
+    Acquire, FencingToken, Lock, LockErrorKind, LockNode, LockOptions, Locker, Outcome, Owner, Waiter,
+};
 use support::{Fault, Nodes, ms, soon};
 use tokio::time::{Instant, sleep};
 
@@ -230,4 +232,90 @@ async fn fifty_in_five_processes_exclude_each_other_and_all_have_their_turn() {
     assert_eq!(*inside.lock().unwrap(), (200, 200));
     sleep(ms(100)).await;
     assert_eq!(nodes.held(KEY), 0);
+}
+
+/// How often the nodes have been asked for the lock.
+fn asked(nodes: &Nodes) -> usize {
+    nodes.0.iter().map(|node| node.acquires()).sum()
+}
+
+#[tokio::test(start_paused = true)]
+async fn between_processes_turns_come_in_order_and_only_the_one_whose_turn_it_is_asks() {
+    let nodes = Nodes::new(5);
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let held = nodes.locker().acquire(lock(), TTL).await.unwrap();
+    let mut tasks = Vec::new();
+    for process in 0..5 {
+        let (locker, order) = (nodes.locker(), Arc::clone(&order));
+        tasks.push(tokio::spawn(async move {
+            for _ in 0..3 {
+                let work = async |_| order.lock().unwrap().push(process);
+                let outcome = locker.with_lock(lock(), waiting(10_000), work).await;
+                assert!(matches!(outcome, Outcome::Ran(())));
+            }
+        }));
+        sleep(ms(1)).await;
+    }
+    let (before, begun) = (asked(&nodes), Instant::now());
+    drop(held);
+    for task in tasks {
+        soon(task).await.unwrap();
+    }
+    assert_eq!(order.lock().unwrap()[..5], [0, 1, 2, 3, 4]);
+    // Five for each hold, and as many for each time that somebody comes to the line anew.
+    let asked = asked(&nodes) - before;
+    assert!(asked <= 15 * 5 + 10 * 10, "{asked}");
+    assert!(begun.elapsed() < ms(50), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn within_two_processes_turns_alternate_and_nobody_asks_in_vain() {
+    let nodes = Nodes::new(5);
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let held = nodes.locker().acquire(lock(), TTL).await.unwrap();
+    let lockers = [nodes.locker(), nodes.locker()];
+    let mut tasks = Vec::new();
+    for number in 0..20 {
+        let (locker, order) = (lockers[number % 2].clone(), Arc::clone(&order));
+        tasks.push(tokio::spawn(async move {
+            let work = async |_| {
+                order.lock().unwrap().push(number % 2);
+                sleep(ms(2)).await;
+            };
+            locker.with_lock(lock(), waiting(10_000), work).await
+        }));
+        sleep(ms(1)).await;
+    }
+    let before = asked(&nodes);
+    drop(held);
+    for task in tasks {
+        assert!(matches!(soon(task).await.unwrap(), Outcome::Ran(())));
+    }
+    assert_eq!(*order.lock().unwrap(), [0, 1].repeat(10));
+    assert_eq!(asked(&nodes) - before, 20 * 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_who_is_named_and_gone_holds_the_others_up_for_ten_milliseconds() {
+    let nodes = Nodes::new(5);
+    let (here, there) = (nodes.locker(), nodes.locker());
+    let held = here.acquire(lock(), TTL).await.unwrap();
+    for ghost in 0..3 {
+        let token = FencingToken::from_u64(u64::MAX);
+        let ask = Acquire::new(KEY, Owner::from_bytes([9; 20]), token, TTL);
+        for node in &nodes.0 {
+            let ask = ask.clone().waiter(Some(Waiter::from_u64(ghost)));
+            node.acquire(&ask).await.unwrap();
+        }
+    }
+    let waiter = tokio::spawn(async move { there.acquire(lock(), waiting(10_000)).await.map(drop) });
+    sleep(ms(1)).await;
+    let begun = Instant::now();
+    held.release().await;
+    soon(waiter).await.unwrap().unwrap();
+    assert!(
+        (ms(5)..=ms(11)).contains(&begun.elapsed()),
+        "{:?}",
+        begun.elapsed()
+    );
 }

@@ -7,20 +7,35 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{AsyncConnectionConfig, Client, FromRedisValue, IntoConnectionInfo, ProtocolVersion, RedisError};
-use redis::{PushInfo, PushKind, ScriptInvocation};
+use redis::{Cmd, ErrorKind, PushInfo, PushKind, Script, ServerErrorKind, Value};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout};
 
 use super::bells::Bells;
-use super::scripts::{Keys, Scripts};
-use crate::node::{Acquire, Extend, NodeError, NodeErrorKind, Release, Subscription};
+use super::scripts::{self, Keys, Scripts};
+use crate::name::LockMode;
+use crate::node::{Acquire, Extend, NodeError, NodeErrorKind, Release, Removal, Ring, Subscription};
 use crate::table::RETENTION;
+use crate::token::{FencingToken, TOKEN_DIGITS, Waiter};
 
 /// How long a command can hang. Callers count on an answer for a much shorter time; this is when the connection is given up.
 const RESPONSE: Duration = Duration::from_secs(1);
 
 /// How long it may take to connect and to learn what the server is.
 const CONNECT: Duration = Duration::from_secs(1);
+
+/// How far ahead of the server's clock a token may be that is not held against it once more. The server refuses an hour.
+const AHEAD: Duration = Duration::from_secs(59 * 60);
+
+/// Whether the rules are to be broken, which is done in the script that knows all.
+const MUTANT: bool = cfg!(any(
+    larder_mutant = "lock_no_quarantine",
+    larder_mutant = "lock_fence_unchecked",
+    larder_mutant = "lock_readers_ignored"
+));
+
+/// What the scripts that vote return: a code, a number, and an owner.
+type Answer = (i64, String, String);
 
 /// How long nobody tries to connect after a failure.
 const REST: Duration = Duration::from_millis(100);
@@ -47,9 +62,19 @@ pub(super) struct Live {
     connection: MultiplexedConnection,
     /// Which process the server is.
     run_id: String,
+    /// The server's wall clock when the connection was made, and when that was.
+    clock: (Duration, std::time::Instant),
     bells: Bells,
     /// Held while a channel is subscribed to or left, so that the two do not overtake each other.
     subscribing: tokio::sync::Mutex<()>,
+}
+
+impl Live {
+    /// Whether a token may be ahead of the server's clock, as far as that has gone on like ours since.
+    fn is_ahead(&self, token: FencingToken) -> bool {
+        let (wall, then) = self.clock;
+        token.proposed_at() > wall + then.elapsed() + AHEAD
+    }
 }
 
 impl Link {
@@ -86,30 +111,57 @@ impl Link {
         Err(NodeError::new(NodeErrorKind::Refused, message))
     }
 
-    pub(super) async fn acquire(
-        self: &Arc<Self>,
-        request: &Acquire,
-    ) -> Result<(i64, String, String), NodeError> {
+    pub(super) async fn acquire(self: &Arc<Self>, request: &Acquire) -> Result<Answer, NodeError> {
         let live = self.live().await?;
-        let mut call = self.scripts.acquire.prepare_invoke();
-        call.key(self.keys.vote(&request.key))
-            .key(self.keys.fence(&request.key))
-            .key(&self.keys.marker)
-            .key(&self.keys.quarantine)
-            .key(self.keys.shared_fence(&request.key))
-            .key(self.keys.bar(&request.key))
-            .key(self.keys.readers(&request.key))
-            .arg(request.owner.to_string())
+        let is_usual = !MUTANT && request.mode == LockMode::Exclusive && !live.is_ahead(request.token);
+        if is_usual {
+            let answer = self.grant(&live, request).await?;
+            if answer.0 != scripts::UNUSUAL {
+                return Ok(answer);
+            }
+        }
+        let mut keys = self.keys.of(&request.key);
+        let mut call = call(&self.scripts.acquire, 7, 10);
+        call.arg(keys.vote())
+            .arg(keys.fence())
+            .arg(&self.keys.marker)
+            .arg(&self.keys.quarantine)
+            .arg(keys.shared_fence())
+            .arg(keys.bar())
+            .arg(keys.readers())
+            .arg(&request.owner.digits())
             .arg(millis(request.ttl))
-            .arg(format!("{:019}", request.token.as_u64()))
+            .arg(&request.token.digits())
             .arg(millis(request.token.proposed_at()) * 1000)
             .arg(&live.run_id)
             .arg(millis(self.max_ttl))
             .arg(self.retention())
             .arg(request.mode.as_str())
             .arg(millis(request.bar))
-            .arg(format!("{:019}", request.token.an_hour_before().as_u64()));
-        self.invoke(&live, call).await
+            .arg(&request.token.an_hour_before().digits());
+        self.invoke(&live, &self.scripts.acquire, call).await
+    }
+
+    /// Asks for a vote as it usually is.
+    async fn grant(&self, live: &Arc<Live>, request: &Acquire) -> Result<Answer, NodeError> {
+        let mut keys = self.keys.of(&request.key);
+        let mut call = call(&self.scripts.grant, 6, 6);
+        call.arg(keys.vote())
+            .arg(keys.fence())
+            .arg(&self.keys.marker)
+            .arg(&self.keys.quarantine)
+            .arg(keys.shared_fence())
+            .arg(keys.line())
+            .arg(&request.owner.digits())
+            .arg(millis(request.ttl))
+            .arg(&request.token.digits())
+            .arg(&live.run_id)
+            .arg(self.retention());
+        name(&mut call, request.waiter);
+        match self.invoke(live, &self.scripts.grant, call).await? {
+            Value::Int(code) => Ok((code, String::new(), String::new())),
+            answer => Answer::from_redis_value(answer).map_err(|error| node_error(error.into())),
+        }
     }
 
     /// How long a fence is kept: it outlives every vote.
@@ -119,43 +171,54 @@ impl Link {
 
     pub(super) async fn extend(self: &Arc<Self>, request: &Extend) -> Result<bool, NodeError> {
         let live = self.live().await?;
-        let mut call = self.scripts.extend.prepare_invoke();
-        call.key(self.keys.vote(&request.key))
-            .key(self.keys.fence(&request.key))
-            .key(self.keys.shared_fence(&request.key))
-            .key(self.keys.readers(&request.key))
-            .arg(request.owner.to_string())
+        let mut keys = self.keys.of(&request.key);
+        let mut call = call(&self.scripts.extend, 4, 3);
+        call.arg(keys.vote())
+            .arg(keys.fence())
+            .arg(keys.shared_fence())
+            .arg(keys.readers())
+            .arg(&request.owner.digits())
             .arg(millis(request.ttl))
             .arg(self.retention());
-        self.invoke(&live, call).await
+        self.invoke(&live, &self.scripts.extend, call).await
     }
 
-    pub(super) async fn release(self: &Arc<Self>, request: &Release) -> Result<bool, NodeError> {
+    pub(super) async fn release(self: &Arc<Self>, request: &Release) -> Result<Removal, NodeError> {
         let live = self.live().await?;
-        let mut call = self.scripts.release.prepare_invoke();
-        call.key(self.keys.vote(&request.key))
-            .key(self.keys.fence(&request.key))
-            .key(self.keys.channel(&request.key))
-            .key(self.keys.readers(&request.key))
-            .arg(request.owner.to_string())
-            .arg(format!("{:019}", request.token.as_u64()))
+        let mut keys = self.keys.of(&request.key);
+        let mut call = call(&self.scripts.release, 5, 5);
+        call.arg(keys.vote())
+            .arg(keys.fence())
+            .arg(keys.channel())
+            .arg(keys.line())
+            .arg(keys.readers())
+            .arg(&request.owner.digits())
+            .arg(&request.token.digits())
             .arg(self.retention())
             .arg(u8::from(request.wake));
-        self.invoke(&live, call).await
+        name(&mut call, request.waiter);
+        match self.invoke(&live, &self.scripts.release, call).await? {
+            Value::Int(0) => Ok(Removal::NotOwner),
+            Value::BulkString(digits) => {
+                let to = std::str::from_utf8(&digits).ok().and_then(Waiter::parse);
+                Ok(to.map_or(Removal::Removed, |to| Removal::PassedOn { to }))
+            }
+            _ => Ok(Removal::Removed),
+        }
     }
 
     pub(super) async fn commission(self: &Arc<Self>) -> Result<(), NodeError> {
         let live = self.live().await?;
-        let mut call = self.scripts.commission.prepare_invoke();
-        call.key(&self.keys.marker)
-            .key(&self.keys.quarantine)
+        let mut call = call(&self.scripts.commission, 2, 1);
+        call.arg(&self.keys.marker)
+            .arg(&self.keys.quarantine)
             .arg(&live.run_id);
-        self.invoke(&live, call).await
+        self.invoke(&live, &self.scripts.commission, call).await
     }
 
     pub(super) async fn subscribe(self: &Arc<Self>, key: &str) -> Result<Subscription, NodeError> {
         let live = self.live().await?;
-        let channel = self.keys.channel(key);
+        let channel = self.keys.of(key).channel().to_owned();
         if let Some(subscription) = live.bells.listen(&channel) {
             return Ok(subscription);
         }
@@ -182,7 +245,7 @@ impl Link {
     pub(super) async fn ping(self: &Arc<Self>) -> Result<(), NodeError> {
         let live = self.live().await?;
         let mut connection = live.connection.clone();
-        let pong: Result<redis::Value, _> = redis::cmd("PING").query_async(&mut connection).await;
+        let pong: Result<Value, _> = redis::cmd("PING").query_async(&mut connection).await;
         self.checked(&live, pong).map(drop)
     }
 
@@ -257,6 +320,9 @@ impl Link {
         let mut connection = connected.map_err(node_error)?;
         let server: String = info(&mut connection, "server").await?;
         let memory: String = info(&mut connection, "memory").await?;
+        let time = redis::cmd("TIME").query_async(&mut connection).await;
+        let (seconds, micros): (u64, u64) = time.map_err(node_error)?;
+        let wall = Duration::from_secs(seconds) + Duration::from_micros(micros);
         let policy = field(&memory, "maxmemory_policy").unwrap_or("noeviction");
         if policy != "noeviction" {
             return Err(NodeError::new(
@@ -277,7 +343,13 @@ impl Link {
         if quarantined {
             tracing::warn!(node = self.name, time = ?self.max_ttl, "a lock server was empty, or is another than before: it does not vote for a time");
         }
-        for script in [&self.scripts.acquire, &self.scripts.extend, &self.scripts.release] {
+        let usual = [
+            &self.scripts.grant,
+            &self.scripts.acquire,
+            &self.scripts.extend,
+            &self.scripts.release,
+        ];
+        for script in usual {
             // Only saves the first calls a detour.
             let _ = script.load_async(&mut connection).await;
         }
@@ -290,6 +362,7 @@ impl Link {
         Ok(Live {
             connection,
             run_id,
+            clock: (wall, std::time::Instant::now()),
             bells,
             subscribing: tokio::sync::Mutex::default(),
         })
@@ -307,12 +380,24 @@ impl Link {
         }
     }
 
+    /// Calls `script`, and teaches it to a server that does not know it.
     async fn invoke<T: FromRedisValue>(
         &self,
         live: &Arc<Live>,
-        call: ScriptInvocation<'_>,
+        script: &Script,
+        call: Cmd,
     ) -> Result<T, NodeError> {
-        let result = call.invoke_async(&mut live.connection.clone()).await;
+        let mut connection = live.connection.clone();
+        let mut result = call.query_async(&mut connection).await;
+        let unknown = ErrorKind::Server(ServerErrorKind::NoScript);
+        if result
+            .as_ref()
+            .is_err_and(|error: &RedisError| error.kind() == unknown)
+        {
+            let learned = script.load_async(&mut connection).await;
+            self.checked(live, learned)?;
+            result = call.query_async(&mut connection).await;
+        }
         self.checked(live, result)
     }
 
@@ -351,15 +436,39 @@ impl fmt::Debug for Link {
     }
 }
 
+/// A call of `script`, whose keys and arguments are still to come.
+fn call(script: &Script, keys: usize, arguments: usize) -> Cmd {
+    let mut call = Cmd::with_capacity(3 + keys + arguments, 64 * (keys + arguments));
+    call.arg("EVALSHA").arg(script.get_hash()).arg(keys);
+    call
+}
+
+/// The argument that says who waits.
+fn name(call: &mut Cmd, waiter: Option<Waiter>) {
+    match waiter {
+        Some(waiter) => call.arg(waiter.to_string()),
+        None => call.arg(""),
+    };
+}
+
+/// The news in a message: a token, and who is named behind it.
+fn ring(message: &str) -> Ring {
+    let (token, next) = message.split_at_checked(TOKEN_DIGITS).unwrap_or_default();
+    let token = token
+        .parse()
+        .map_or(FencingToken::UNFENCED, FencingToken::from_u64);
+    Ring::new(token, Waiter::parse(next))
+}
+
 /// Rings for the releases that the server tells of, as long as the connection lives. Does not keep the link, which keeps the
 /// connection.
 async fn listen(link: Weak<Link>, mut pushes: mpsc::UnboundedReceiver<PushInfo>, bells: Bells) {
     while let Some(push) = pushes.recv().await {
         match push.kind {
             PushKind::Message => {
-                let channel = push.data.into_iter().next().map(String::from_redis_value);
-                if let Some(Ok(channel)) = channel
-                    && !bells.ring(&channel)
+                let mut words = push.data.into_iter().map(String::from_redis_value);
+                if let (Some(Ok(channel)), Some(Ok(message))) = (words.next(), words.next())
+                    && !bells.ring(&channel, ring(&message))
                     && let Some(link) = link.upgrade()
                 {
                     drop(tokio::spawn(link.leave(channel)));

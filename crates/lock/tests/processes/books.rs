@@ -78,6 +78,20 @@ impl Books {
         *self.faults.entry(fault).or_default() += 1;
     }
 
+    /// Counts a fault of so many servers at the same moment.
+    pub(crate) fn count_servers(&mut self, names: &[&'static str], servers: usize) {
+        if let Some(name) = servers.checked_sub(1).and_then(|index| names.get(index)) {
+            self.count(name);
+        }
+    }
+
+    /// Whether a process believes to hold the lock, as far as it has told.
+    pub(crate) fn holds(&self, process: u32, at: u64) -> bool {
+        self.beliefs
+            .values()
+            .any(|belief| belief.process == process && belief.to > at)
+    }
+
     fn by_time(&self) -> Vec<(u64, Belief)> {
         let mut beliefs: Vec<_> = self
             .beliefs
@@ -120,6 +134,12 @@ impl Books {
             told_losses: self.told_losses,
             faults: self.faults.clone(),
         }
+    }
+}
+
+impl Summary {
+    pub(crate) fn has_seen(&self, fault: &str) -> bool {
+        self.faults.contains_key(fault)
     }
 }
 

@@ -18,6 +18,17 @@ const WORKERS: usize = 5;
 /// How long a bout is if the environment does not say.
 const SECONDS: u64 = 5;
 
+/// What is counted when so many servers hang, are killed and come back empty, or have clocks that jump, at the same moment.
+const HUNG: [&str; 3] = ["1 server hung", "2 servers hung", "3 servers hung"];
+const KILLED: [&str; 3] = ["1 server killed", "2 servers killed", "3 servers killed"];
+const JUMPED: [&str; 3] = ["1 clock jumped", "2 clocks jumped", "3 clocks jumped"];
+
+/// The other faults.
+const HOLDER_STOPPED: &str = "holder stopped";
+const PROCESS_KILLED: &str = "process killed";
+const HOLDER_KILLED: &str = "holder killed";
+const CUT_OFF: &str = "process cut off";
+
 /// What may happen in a bout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bout {
@@ -25,6 +36,18 @@ pub(crate) enum Bout {
     WithinThePromise,
     /// Also servers whose clocks jump: then two may hold the lock, but the fence holds all the same.
     ClocksJump,
+}
+
+impl Bout {
+    /// Every fault that there is in it.
+    pub(crate) fn faults(self) -> impl Iterator<Item = &'static str> {
+        let jumps = JUMPED.into_iter().filter(move |_| self == Self::ClocksJump);
+        [HOLDER_STOPPED, PROCESS_KILLED, HOLDER_KILLED, CUT_OFF]
+            .into_iter()
+            .chain(HUNG)
+            .chain(KILLED)
+            .chain(jumps)
+    }
 }
 
 /// A process, and the ways by which it reaches the lock servers.
@@ -74,13 +97,13 @@ impl Storm {
             let worker = storm.start();
             storm.workers.push(worker);
         }
-        let seconds =
-            std::env::var("LARDER_SOAK_SECONDS").map_or(SECONDS, |seconds| seconds.parse().unwrap());
+        let soak = std::env::var("LARDER_SOAK_SECONDS").ok();
+        let seconds = soak.as_ref().map_or(SECONDS, |seconds| seconds.parse().unwrap());
         let end = Instant::now() + Duration::from_secs(seconds);
         // A slow machine gets to every fault all the same.
         let limit = end + Duration::from_secs(60);
         let mut next = Instant::now() + TTL;
-        while Instant::now() < end || (!storm.has_seen_enough() && Instant::now() < limit) {
+        while Instant::now() < end || (!storm.has_seen_enough(soak.is_some()) && Instant::now() < limit) {
             storm.listen(Duration::from_millis(5));
             storm.mend(Instant::now());
             if Instant::now() >= next {
@@ -152,16 +175,18 @@ impl Storm {
     fn stop_holder(&mut self, process: u32) {
         let alive = self.workers.iter().any(|worker| worker.child.id() == process);
         if alive {
-            self.books.count("holder stopped");
+            self.books.count(HOLDER_STOPPED);
             signal("STOP", process);
             let time = TTL / 2 + Duration::from_millis(self.below(1_200));
             self.mends.push((Instant::now() + time, Mend::Continue(process)));
         }
     }
 
-    fn has_seen_enough(&self) -> bool {
+    /// Whether there were holds and losses; in a soak also whether there was every fault.
+    fn has_seen_enough(&self, soak: bool) -> bool {
         let summary = self.books.summary();
-        summary.holds > 30 && summary.refused > 0 && summary.lost_bare > 0
+        let enough = summary.holds > 30 && summary.refused > 0 && summary.lost_bare > 0;
+        enough && (!soak || self.bout.faults().all(|fault| summary.has_seen(fault)))
     }
 
     fn strike(&mut self) {
@@ -176,9 +201,11 @@ impl Storm {
     }
 
     fn kill_a_worker(&mut self) {
-        self.books.count("process killed");
         let place = self.pick(WORKERS);
         let process = self.workers[place].child.id();
+        let holds = self.books.holds(process, now());
+        self.books
+            .count(if holds { HOLDER_KILLED } else { PROCESS_KILLED });
         self.workers[place].child.kill().unwrap();
         self.workers[place].child.wait().unwrap();
         let died = now();
@@ -194,28 +221,24 @@ impl Storm {
     fn stop_servers(&mut self) {
         let (first, count) = (self.pick(SERVERS), 1 + self.pick(3));
         let until = Instant::now() + Duration::from_millis(50 + self.below(600));
-        for server in (first..first + count).map(|number| number % SERVERS) {
-            if self.is_busy(server) {
-                continue;
-            }
-            self.books.count("server stopped");
+        let struck = self.idle(first, count);
+        for &server in &struck {
             self.servers[server].stop();
             self.mends.push((until, Mend::Server(server)));
         }
+        self.books.count_servers(&HUNG, struck.len());
     }
 
     /// One, two or three servers are killed, and come back empty.
     fn restart_servers(&mut self) {
         let (first, count) = (self.pick(SERVERS), 1 + self.pick(3));
         let until = Instant::now() + Duration::from_millis(self.below(300));
-        for server in (first..first + count).map(|number| number % SERVERS) {
-            if self.is_busy(server) {
-                continue;
-            }
-            self.books.count("server killed");
+        let struck = self.idle(first, count);
+        for &server in &struck {
             self.servers[server].kill();
             self.mends.push((until, Mend::Restart(server)));
         }
+        self.books.count_servers(&KILLED, struck.len());
     }
 
     fn cut_a_worker_off(&mut self) {
@@ -232,7 +255,7 @@ impl Storm {
                 self.workers[place].proxies[server].set(fault);
             }
         }
-        self.books.count("process cut off");
+        self.books.count(CUT_OFF);
         let until = Instant::now() + Duration::from_millis(50 + self.below(700));
         self.mends.push((until, Mend::Ways(place)));
     }
@@ -243,18 +266,24 @@ impl Storm {
                       local left = redis.call('PTTL', key) \
                       if left >= 0 then redis.call('PEXPIRE', key, left - ARGV[1]) end end";
         let (first, count) = (self.pick(SERVERS), 1 + self.pick(3));
-        for server in (first..first + count).map(|number| number % SERVERS) {
-            if !self.is_busy(server) {
-                self.books.count("clock jumped");
-                self.servers[server].cli(&["EVAL", script, "0", &(TTL * 2).as_millis().to_string()]);
-            }
+        let struck = self.idle(first, count);
+        for &server in &struck {
+            self.servers[server].cli(&["EVAL", script, "0", &(TTL * 2).as_millis().to_string()]);
         }
+        self.books.count_servers(&JUMPED, struck.len());
     }
 
-    fn is_busy(&self, server: usize) -> bool {
-        self.mends
-            .iter()
-            .any(|(_, mend)| matches!(mend, Mend::Server(other) | Mend::Restart(other) if *other == server))
+    /// Those of `count` servers from `first` on that are neither hung nor dead.
+    fn idle(&self, first: usize, count: usize) -> Vec<usize> {
+        let is_busy = |server: &usize| {
+            self.mends.iter().any(
+                |(_, mend)| matches!(mend, Mend::Server(other) | Mend::Restart(other) if other == server),
+            )
+        };
+        (first..first + count)
+            .map(|number| number % SERVERS)
+            .filter(|server| !is_busy(server))
+            .collect()
     }
 
     fn mend(&mut self, now: Instant) {

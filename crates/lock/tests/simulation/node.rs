@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use larder_lock::{
     Acquire, Extend, Extension, LockMode, LockNode, NodeError, NodeErrorKind, NodeFuture, Release, Removal,
-    Subscription, Vote,
+    Ring, Subscription, Vote,
 };
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -153,7 +153,7 @@ impl SimNode {
     }
 
     /// Tells those who wait for the lock at this server, unless the news gets lost.
-    fn ring(&self, server: &mut Server, key: &Arc<str>) {
+    fn ring(&self, server: &mut Server, key: &Arc<str>, ring: Ring) {
         server.bells.retain(|(_, _, bell)| !bell.is_unheard());
         for (_, process, bell) in server.bells.iter().filter(|(name, ..)| name == key) {
             let (node, bell) = (self.clone(), bell.clone());
@@ -163,7 +163,7 @@ impl SimNode {
             };
             drop(tokio::spawn(async move {
                 if listener.come_back().await {
-                    bell.ring();
+                    bell.tell(ring);
                 }
             }));
         }
@@ -212,8 +212,8 @@ impl LockNode for SimNode {
         self.call(move |node, server, now| {
             let removal = server.table.release(&request, now);
             let is_free = server.table.holder(&request.key, now).is_none();
-            if removal == Removal::Removed && is_free && request.wake {
-                node.ring(server, &request.key);
+            if let Some(ring) = Ring::after(&request, removal).filter(|_| is_free) {
+                node.ring(server, &request.key, ring);
             }
             removal
         })
