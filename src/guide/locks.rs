@@ -51,8 +51,8 @@
 //!
 //! A lease ends by itself, and a process that was paused goes on as if it did not. What must be correct therefore compares
 //! [fencing tokens](crate::lock#fencing): a resource that has seen a token refuses all lower ones. Here the resource is a
-//! variable; the [documentation of locks](crate::lock#fencing) has the three statements for SQL, and
-//! `larder::lock::RedisFence` is for data in Redis.
+//! variable; [`larder::lock::SqlFence`](crate::lock::SqlFence) writes the statements for SQL, and `larder::lock::RedisFence` is for
+//! data in Redis.
 //!
 //! ```
 //! use std::{cell::Cell, time::Duration};

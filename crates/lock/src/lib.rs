@@ -74,7 +74,8 @@
 //! ```
 //!
 //! These are three transactions, or three of autocommit: within a single one that the database keeps serializable the fence
-//! adds nothing, and a lock only saves work. In Redis it is `RedisFence` that compares. Who holds a lock
+//! adds nothing, and a lock only saves work. [`SqlFence`] writes the first and the last of them. In Redis it is `RedisFence`
+//! that compares. Who holds a lock
 //! [shared](Lock::shared) only reads; if it registers its token, no late write comes between two of its reads.
 //!
 //! The token is a ballot: each acquisition proposes the time and some bits of its own, and a server votes only for a ballot
@@ -152,6 +153,7 @@ mod redis_node;
 mod removal;
 mod round;
 mod schedule;
+mod sql_fence;
 mod table;
 mod tally;
 mod token;
@@ -175,5 +177,6 @@ pub use redis_fence::RedisFence;
 #[cfg(feature = "redis")]
 pub use redis_node::{RedisNode, RedisNodeBuilder};
 pub use schedule::Schedule;
+pub use sql_fence::SqlFence;
 pub use table::LockTable;
 pub use token::{FencingToken, Owner, Waiter};

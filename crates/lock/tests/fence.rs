@@ -5,8 +5,8 @@ mod support;
 
 use std::time::Duration;
 
-use larder_lock::{FencingToken, Lock, LockOptions};
-use rusqlite::{Connection, named_params};
+use larder_lock::{FencingToken, Lock, LockOptions, SqlFence};
+use rusqlite::{Connection, named_params, params_from_iter};
 use support::{Nodes, ms};
 use tokio::time::sleep;
 
@@ -107,6 +107,28 @@ async fn in_sql_a_late_write_is_turned_away_wherever_it_comes() {
         assert_eq!(balance(&db), 100 + 1 + acknowledged, "at {moment}");
         assert_eq!(acknowledged, i64::from(moment == 0));
     }
+}
+
+/// The statements of the helper stand in for the documented ones, with the values by number and by place.
+#[tokio::test(start_paused = true)]
+async fn the_helper_for_sql_turns_a_late_write_away() {
+    let (late, newer) = two_holders().await;
+    let (late, newer) = (late.as_i64(), newer.as_i64());
+    let by_number = SqlFence::new("account", "id", "fence");
+    let by_place = by_number.clone().positional();
+    let db = account();
+    let changed = |sql: &str, values: &[i64]| db.execute(sql, params_from_iter(values)).unwrap();
+    assert_eq!(changed(&by_number.register(), &[late, 7]), 1);
+    assert_eq!(changed(&by_number.write(&["balance"]), &[1, 7, late]), 1);
+    assert_eq!(changed(&by_place.register(), &[newer, 7, newer]), 1);
+    assert_eq!(changed(&by_number.register(), &[late, 7]), 0);
+    assert_eq!(changed(&by_number.write(&["balance"]), &[2, 7, late]), 0);
+    assert_eq!(changed(&by_place.write(&["balance"]), &[2, 7, late]), 0);
+    assert_eq!(balance(&db), 1);
+    assert_eq!(changed(&by_place.write(&["balance"]), &[3, 7, newer]), 1);
+    assert_eq!(balance(&db), 3);
+    // Its neighbour has a fence of its own.
+    assert_eq!(changed(&by_number.register(), &[late, 8]), 1);
 }
 
 #[test]
