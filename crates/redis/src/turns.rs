@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use larder_store::{Lease, StoreError, Turn, TurnEnd};
+use larder_store::{Lease, StoreError, StoreErrorKind, Turn, TurnEnd};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
@@ -84,7 +84,15 @@ impl Turns {
         let heard = self.ear.is_open().then(|| self.waiters.wait_for(id));
         let token = random()?;
         let asking = live.server.take_turn(&link.names, id.0, token, LEASE);
-        match link.within(&live, Operation::Turn, asking).await? {
+        let asked = Asked(Some((Arc::clone(&link), id, token)));
+        let answer = link.within(&live, Operation::Turn, asking).await;
+        if answer
+            .as_ref()
+            .map_or_else(|error| is_answer(error.kind()), |_| true)
+        {
+            asked.was_answered();
+        }
+        match answer? {
             None => {
                 metrics::turn("own");
                 let held = Held::new(link, id, token);
@@ -166,6 +174,32 @@ impl Drop for Waiting {
     }
 }
 
+/// A turn that was asked for, until the answer is there. When it never comes, the server may have given the turn all the same,
+/// and nobody is to wait for that.
+struct Asked(Option<(Arc<Link>, TurnId, [u8; 16])>);
+
+impl Asked {
+    fn was_answered(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if let (Some((link, id, token)), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+            drop(runtime.spawn(timeout(
+                LEASE,
+                tell(link, id, token, write(id, byte(TurnEnd::Left))),
+            )));
+        }
+    }
+}
+
+/// Whether what failed was answered, or never sent.
+const fn is_answer(kind: StoreErrorKind) -> bool {
+    !matches!(kind, StoreErrorKind::Timeout | StoreErrorKind::Io)
+}
+
 /// A turn that this process has. Whoever works at it holds it: the call, and the entry on its way to the server. When the
 /// last of them lets go, the others are told.
 #[derive(Debug)]
@@ -239,6 +273,9 @@ async fn tell(link: Arc<Link>, id: TurnId, token: [u8; 16], message: [u8; 17]) {
             Ok(_) => return,
             Err(error) => {
                 tracing::debug!(server = link.address, %error, "the end of a turn was not told");
+                if is_answer(error.kind()) {
+                    return;
+                }
             }
         }
         sleep(RETRY).await;

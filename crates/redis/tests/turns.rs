@@ -194,6 +194,54 @@ async fn an_end_that_could_not_be_told_is_told_when_the_server_is_reached_again(
     drop(own(&two, &second).await);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_is_told_also_where_the_server_lost_the_lease() {
+    let server = RedisServer::start();
+    let (one, two) = (store(&server).await, store(&server).await);
+    let (first, second) = (capture(&one).await, capture(&two).await);
+    let begun = Instant::now();
+    loop {
+        let lease = own(&one, &first).await;
+        let Turn::Others(waiting) = turn(&two, &second).await else {
+            panic!("two have one turn");
+        };
+        server.cli(&["DEL", server.cli(&["KEYS", "{shop}:f1:*"]).trim()]);
+        lease.end(TurnEnd::Made);
+        match waiting.await {
+            // Nobody tells who does not listen yet: that one asks again.
+            TurnEnd::Left => assert!(begun.elapsed() < PATIENCE, "nobody is told"),
+            told => break assert_eq!(told, TurnEnd::Made),
+        }
+    }
+}
+
+/// A turn that the server gave, and that who asked for it never heard of.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_waits_for_a_turn_that_nobody_knows_of() {
+    for fault in [Fault::LoseAnswers, Fault::Delay(Duration::from_secs(1))] {
+        let server = RedisServer::start();
+        let (proxy, two) = (FaultProxy::before(server.addr()), store(&server).await);
+        let one = RedisStore::builder(server.url_at(proxy.addr())).namespace("shop");
+        let one = one.budget(Duration::from_millis(500)).connect().await.unwrap();
+        let (first, second) = (capture(&one).await, capture(&two).await);
+        proxy.set(fault.clone());
+        // It fails for one of them, and the other is asked for by who goes away.
+        let asked = tokio::time::timeout(
+            if matches!(fault, Fault::LoseAnswers) {
+                PATIENCE
+            } else {
+                Duration::from_millis(200)
+            },
+            one.turn(KEY, &first).wait(),
+        );
+        assert!(!matches!(asked.await, Ok(Ok(_))));
+        // It would not lapse by itself while this test waits.
+        server.cli(&["PEXPIRE", server.cli(&["KEYS", "{shop}:f1:*"]).trim(), "600000"]);
+        proxy.set(Fault::None);
+        drop(own(&two, &second).await);
+    }
+}
+
 /// Whoever cannot be told of others goes on without them.
 #[tokio::test]
 async fn a_server_that_is_gone_or_holds_nonsense_is_no_reason_to_wait() {

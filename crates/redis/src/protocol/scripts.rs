@@ -137,10 +137,15 @@ if held and held:sub(1, 16) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1]
 return 0
 ";
 
-/// KEYS: the lease. ARGV: its token, a channel and a message, for those who wait if any do.
+/// KEYS: the lease. ARGV: its token, a channel and a message, for those who wait if any do. Where the lease is lost it is not
+/// known whether any do.
 const END_TURN: &str = r"
 local held = redis.call('GET', KEYS[1])
-if not held or held:sub(1, 16) ~= ARGV[1] then return 0 end
+if not held then
+  redis.call('PUBLISH', ARGV[2], ARGV[3])
+  return 0
+end
+if held:sub(1, 16) ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[1])
 if #held > 16 then redis.call('PUBLISH', ARGV[2], ARGV[3]) end
 return 1
