@@ -1,4 +1,4 @@
-//! A connection that listens to one channel, and is made again when it is lost.
+//! A connection that listens to one channel, and is made again when it is lost, or when the store asks another server.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::budget::rest_after;
+use crate::budget::{WATCH, rest_after};
 use crate::failure::failed;
 use crate::link::Link;
 use crate::server::Server;
@@ -21,7 +21,8 @@ pub(crate) struct Ear {
     channel: String,
     hears: Box<dyn Fn(Heard<'_>) + Send + Sync>,
     running: AtomicBool,
-    open: watch::Sender<bool>,
+    /// The [server](Server::run) that is listened to.
+    open: watch::Sender<Option<u64>>,
 }
 
 /// What comes over the connection.
@@ -50,18 +51,19 @@ impl Ear {
             channel,
             hears: Box::new(hears),
             running: AtomicBool::new(false),
-            open: watch::Sender::new(false),
+            open: watch::Sender::new(None),
         })
     }
 
-    pub(crate) fn is_open(&self) -> bool {
-        *self.open.borrow()
+    /// Whether this process listens to that server.
+    pub(crate) fn is_open_to(&self, server: u64) -> bool {
+        *self.open.borrow() == Some(server)
     }
 
-    /// Waits until this process listens. The limit is the caller's.
-    pub(crate) async fn opened(&self) {
+    /// Waits until it does. The limit is the caller's.
+    pub(crate) async fn opened_to(&self, server: u64) {
         // The sender lives as long as this does.
-        let _ = self.open.subscribe().wait_for(|open| *open).await;
+        let _ = self.open.subscribe().wait_for(|open| *open == Some(server)).await;
     }
 
     /// Has a task listen, if none does and there is a runtime.
@@ -78,13 +80,10 @@ impl Ear {
 
     fn closes(&self) {
         // First: who begins to wait from here on knows that nothing is heard.
-        self.open.send_replace(false);
+        self.open.send_replace(None);
         (self.hears)(Heard::Lost);
     }
 }
-
-/// How often the task looks whether its store is still there.
-const LOOK: Duration = Duration::from_secs(5);
 
 /// Listens until the store is gone, again after each failure.
 async fn listen(running: Running, link: Weak<Link>) {
@@ -98,11 +97,12 @@ async fn listen(running: Running, link: Weak<Link>) {
         let late = || StoreError::new(StoreErrorKind::Timeout, "the channel was not opened in time");
         let opening = timeout(held.budget.connect, open(&ear, &held, gone)).await;
         match opening.unwrap_or_else(|_| Err(late())) {
-            Ok(connection) => {
-                ear.open.send_replace(true);
+            Ok((server, connection)) => {
+                ear.open.send_replace(Some(server));
                 drop((ear, held));
-                while running.0.strong_count() > 0 && !*is_gone.borrow_and_update() {
-                    let _ = timeout(LOOK, is_gone.changed()).await;
+                while running.0.strong_count() > 0 && !*is_gone.borrow_and_update() && is_asked(&link, server)
+                {
+                    let _ = timeout(WATCH, is_gone.changed()).await;
                 }
                 drop(connection);
             }
@@ -116,11 +116,17 @@ async fn listen(running: Running, link: Weak<Link>) {
     }
 }
 
+/// Whether the store asks that server, if any. One that was replaced as the primary may answer on.
+fn is_asked(link: &Weak<Link>, server: u64) -> bool {
+    let live = link.upgrade().and_then(|link| link.current());
+    live.is_none_or(|live| live.server.run() == server)
+}
+
 async fn open(
     ear: &Arc<Ear>,
     link: &Arc<Link>,
     gone: watch::Sender<bool>,
-) -> Result<redis::aio::MultiplexedConnection, StoreError> {
+) -> Result<(u64, redis::aio::MultiplexedConnection), StoreError> {
     let found = link.listened().find(&link.names, link.budget.connect).await?;
     let info = found.get_connection_info();
     // Who is told without having asked needs RESP3.
@@ -130,9 +136,9 @@ async fn open(
         .set_connection_timeout(Some(link.budget.connect))
         .set_response_timeout(None)
         .set_push_sender(hearing(Arc::downgrade(ear), gone));
-    let (_, mut connection) = Server::meet_on(&client, &config).await?;
+    let (server, mut connection) = Server::meet_on(&client, &config).await?;
     connection.subscribe(&ear.channel).await.map_err(failed)?;
-    Ok(connection)
+    Ok((server.run(), connection))
 }
 
 /// What is done with each push, by the task that reads the connection.
@@ -159,7 +165,7 @@ impl fmt::Debug for Ear {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ear")
             .field("channel", &self.channel)
-            .field("open", &self.is_open())
+            .field("open", &*self.open.borrow())
             .finish_non_exhaustive()
     }
 }

@@ -26,6 +26,9 @@ const LEASE: Duration = Duration::from_secs(2);
 /// The least that is waited before a lease that was held is asked for again.
 const LEAST: Duration = Duration::from_millis(10);
 
+/// How often a process asks for a turn that hears nothing of it.
+const DEAF: Duration = Duration::from_millis(100);
+
 /// After which time the end of a turn is told again that was not told.
 const RETRY: Duration = Duration::from_millis(50);
 
@@ -81,7 +84,8 @@ impl Turns {
     ) -> Result<(Turn, Weak<Held>), StoreError> {
         let live = link.live()?;
         // Before the turn is asked for: it may end at once.
-        let heard = self.ear.is_open().then(|| self.waiters.wait_for(id));
+        let server = live.server.run();
+        let heard = self.ear.is_open_to(server).then(|| self.waiters.wait_for(id));
         let token = random()?;
         let asking = live.server.take_turn(&link.names, id.0, token, LEASE);
         let asked = Asked(Some((Arc::clone(&link), id, token)));
@@ -104,18 +108,26 @@ impl Turns {
                 metrics::turn("others");
                 let left = left.clamp(LEAST, LEASE);
                 let turns = Arc::clone(&self);
-                Ok((Turn::Others(Box::pin(turns.hear(link, heard, left))), Weak::new()))
+                Ok((
+                    Turn::Others(Box::pin(turns.hear(link, heard, (server, left)))),
+                    Weak::new(),
+                ))
             }
         }
     }
 
     /// Waits to be told of the end, for as long as the lease lasts.
-    async fn hear(self: Arc<Self>, link: Arc<Link>, heard: Option<Waiting>, left: Duration) -> TurnEnd {
+    async fn hear(
+        self: Arc<Self>,
+        link: Arc<Link>,
+        heard: Option<Waiting>,
+        (server, left): (u64, Duration),
+    ) -> TurnEnd {
         let Some(mut heard) = heard else {
             // What was told before this process listens it has not heard: then it asks again.
             self.ear.begin(&link);
             drop(link);
-            let _ = timeout(left, self.ear.opened()).await;
+            let _ = timeout(left.min(DEAF), self.ear.opened_to(server)).await;
             return TurnEnd::Left;
         };
         drop(link);
@@ -338,6 +350,16 @@ mod tests {
         }
         assert_eq!(read(b""), None);
         assert_eq!(read(&[b'x'; 17]), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_hears_nothing_asks_again_soon() {
+        let link = crate::RedisStore::builder("redis://127.0.0.1:1/").link().unwrap();
+        let link = Arc::new(link);
+        let turns = Turns::new(&link);
+        let began = tokio::time::Instant::now();
+        assert_eq!(turns.hear(link, None, (0, LEASE)).await, TurnEnd::Left);
+        assert_eq!(began.elapsed(), DEAF);
     }
 
     #[test]

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use larder_redis::RedisStore;
+use larder_redis::{Place, RedisStore};
 use larder_store::{
     Capture, Clock, Content, Entry, Kept, Key, Lease, Lifetime, Lookup, Store, StoredResponse, Strength, Tag,
     Turn, TurnEnd,
 };
-use larder_testkit::{Fault, FaultProxy, RedisServer};
+use larder_testkit::{Fault, FaultProxy, RedisSentinel, RedisServer};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const KEY: &[u8] = b"key";
@@ -211,6 +211,59 @@ async fn who_waits_is_told_also_where_the_server_lost_the_lease() {
             // Nobody tells who does not listen yet: that one asks again.
             TurnEnd::Left => assert!(begun.elapsed() < PATIENCE, "nobody is told"),
             told => break assert_eq!(told, TurnEnd::Made),
+        }
+    }
+}
+
+/// The channel follows the records: the primary of before answers on, and tells of nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_is_told_by_the_primary_of_now() {
+    let redis = RedisSentinel::builder().sentinels(3).start();
+    let shop = async || {
+        let place = Place::sentinel(redis.name(), redis.urls());
+        let builder = RedisStore::builder(place).namespace("shop").budget(PATIENCE);
+        builder.memory(0).connect().await.unwrap()
+    };
+    let (one, two) = (shop().await, shop().await);
+    is_told(&one, &two).await;
+    let new = redis.replace_primary();
+    for (store, name) in [(&one, "one"), (&two, "two")] {
+        let begun = Instant::now();
+        // It makes a record of each tag where it asks.
+        let keys = || redis.server(new).cli(&["DBSIZE"]);
+        let before = keys();
+        for number in 0.. {
+            assert!(begun.elapsed() < PATIENCE, "the new primary is not asked");
+            let _ = store.capture(&[Tag::new(format!("{name}{number}"))]).wait().await;
+            if keys() != before {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    is_told(&one, &two).await;
+}
+
+/// Waits until one of two processes is told by the other how its turn ended.
+async fn is_told(one: &RedisStore, two: &RedisStore) {
+    let begun = Instant::now();
+    loop {
+        assert!(begun.elapsed() < PATIENCE, "nobody is told");
+        let first = one.capture(&tags()).wait().await;
+        let second = two.capture(&tags()).wait().await;
+        let (Ok(first), Ok(second)) = (first, second) else {
+            continue;
+        };
+        let Ok(Turn::Own(Some(lease))) = one.turn(KEY, &first).wait().await else {
+            continue;
+        };
+        // They may be of two servers, for a moment.
+        let Ok(Turn::Others(waiting)) = two.turn(KEY, &second).wait().await else {
+            continue;
+        };
+        lease.end(TurnEnd::Made);
+        if waiting.await == TurnEnd::Made {
+            return;
         }
     }
 }

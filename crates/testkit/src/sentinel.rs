@@ -222,6 +222,32 @@ impl RedisSentinel {
         other
     }
 
+    /// Makes the replica a primary as well, which most Sentinels name from then on, as if they could not reach the old one.
+    /// Nobody tells the old one: it answers on. Returns the new one.
+    ///
+    /// # Panics
+    ///
+    /// When a server or a Sentinel refuses.
+    #[must_use]
+    pub fn replace_primary(&self) -> usize {
+        let new = 1 - self.primary();
+        self.server(new).cli(&["REPLICAOF", "NO", "ONE"]);
+        let port = self.server(new).addr().port().to_string();
+        let most = self.sentinels.len() / 2 + 1;
+        for sentinel in &self.sentinels[..most] {
+            sentinel.cli(&["SENTINEL", "REMOVE", self.name()]);
+            sentinel.cli(&[
+                "SENTINEL",
+                "MONITOR",
+                self.name(),
+                "127.0.0.1",
+                &port,
+                &most.to_string(),
+            ]);
+        }
+        new
+    }
+
     /// Kills the primary and waits until the Sentinels, which see it after two seconds, have made the replica the
     /// primary. Returns the new one; the old one can be [restarted](Self::server_mut).
     ///

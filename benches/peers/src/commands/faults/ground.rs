@@ -109,7 +109,7 @@ impl Ground {
                 suffer_alone(server, proxy, fault, span);
             }
             Self::Watched(all) => {
-                replace(all);
+                let _ = all.replace_primary();
                 sleep(span);
             }
         }
@@ -156,17 +156,5 @@ fn suffer_alone(server: &mut RedisServer, proxy: &FaultProxy, fault: Fault, span
             sleep(span);
         }
         Fault::Replaced => unreachable!("it takes Sentinels"),
-    }
-}
-
-/// Two of three Sentinels are told that the other server is the primary, as if they could not reach this one; nobody
-/// tells this one.
-fn replace(all: &RedisSentinel) {
-    let other = all.server(1 - all.primary());
-    other.cli(&["REPLICAOF", "NO", "ONE"]);
-    let port = other.addr().port().to_string();
-    for sentinel in &all.sentinels()[..2] {
-        sentinel.cli(&["SENTINEL", "REMOVE", all.name()]);
-        sentinel.cli(&["SENTINEL", "MONITOR", all.name(), "127.0.0.1", &port, "2"]);
     }
 }
