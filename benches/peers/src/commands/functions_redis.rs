@@ -11,7 +11,7 @@ use larder_peers::{
     contenders::runtime,
     stats::{median, median_ratio},
 };
-use larder_redis::RedisStore;
+use larder_redis::{Coherence, RedisStore};
 use larder_testkit::RedisServer;
 use redis::{AsyncCommands, Client, IntoConnectionInfo, aio::MultiplexedConnection, io::tcp::TcpSettings};
 use serde::{Deserialize, Serialize};
@@ -90,6 +90,8 @@ struct Caches {
     raw: MultiplexedConnection,
     /// Keeps values in memory too, and asks the server whether they are valid.
     strict: Larder,
+    /// The same, and is told by the server what changes, so that a hit need not ask.
+    bounded: Larder,
     /// Keeps nothing in memory.
     fetching: Larder,
 }
@@ -101,14 +103,16 @@ enum Contender {
     Json,
     Postcard,
     Memory,
+    Told,
 }
 
-const CONTENDERS: [Contender; 5] = [
+const CONTENDERS: [Contender; 6] = [
     Contender::Raw,
     Contender::Cached,
     Contender::Json,
     Contender::Postcard,
     Contender::Memory,
+    Contender::Told,
 ];
 
 impl Contender {
@@ -119,6 +123,7 @@ impl Contender {
             Self::Json => "Larder #[cached], value from Redis (JSON)",
             Self::Postcard => "Larder #[cached], value from Redis (postcard)",
             Self::Memory => "Larder #[cached], value from memory, validated on Redis",
+            Self::Told => "Larder #[cached], value from memory, `Coherence::Bounded(1s)`",
         }
     }
 
@@ -132,6 +137,7 @@ impl Contender {
             Self::Json => by_json(&caches.fetching, key).await,
             Self::Postcard => by_postcard(&caches.fetching, key).await,
             Self::Memory => by_json(&caches.strict, key).await,
+            Self::Told => by_json(&caches.bounded, key).await,
         })
     }
 
@@ -212,9 +218,11 @@ async fn caches(server: &RedisServer) -> Outcome<Caches> {
         limits.store_timeout = PATIENCE;
         Larder::builder(store).limits(limits).build()
     };
+    let bound = Coherence::Bounded(Duration::from_secs(1));
     Ok(Caches {
         raw: Client::open(info)?.get_multiplexed_async_connection().await?,
         strict: larder(store("strict").connect().await?),
+        bounded: larder(store("bounded").coherence(bound).connect().await?),
         fetching: larder(store("fetching").memory(0).connect().await?),
     })
 }
