@@ -3,10 +3,7 @@
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::task::{Context, Poll, Waker};
 
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
@@ -21,18 +18,19 @@ use crate::larder::Larder;
 /// On the only thread of a runtime: what it waits for could not go on. And where there is no runtime, and a `larder`.
 pub(crate) fn wait<F: Future>(larder: Option<&Larder>, future: F) -> F::Output {
     let runtime = Handle::try_current().ok();
-    let runtime = runtime.or_else(|| larder?.engine().runtime().cloned());
-    assert!(
-        runtime.is_some() || larder.is_none(),
-        "a cached function that is not async waits for the cache, and there is no tokio runtime: make its Larder within \
-         one, or call it within `Handle::enter`"
-    );
-    let _within = runtime.as_ref().map(Handle::enter);
+    let Some(runtime) = runtime.or_else(|| larder?.engine().runtime().cloned()) else {
+        assert!(
+            larder.is_none(),
+            "a cached function that is not async waits for the cache, and there is no tokio runtime: make its Larder within \
+             one, or call it within `Handle::enter`"
+        );
+        return uncached(future);
+    };
     let mut allowed = false;
     let waited = catch_unwind(AssertUnwindSafe(|| {
         block_in_place(|| {
             allowed = true;
-            park_for(future)
+            runtime.block_on(future)
         })
     }));
     match waited {
@@ -45,61 +43,12 @@ pub(crate) fn wait<F: Future>(larder: Option<&Larder>, future: F) -> F::Output {
     }
 }
 
-fn park_for<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    let parked = Arc::new(Parked {
-        thread: thread::current(),
-        woken: AtomicBool::new(false),
-    });
-    let waker = Waker::from(Arc::clone(&parked));
-    let mut cx = Context::from_waker(&waker);
-    loop {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
-            return output;
+/// The function alone, which awaits nothing.
+fn uncached<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => {
+            panic!("a cached function that is not async waits for something, and there is no tokio runtime")
         }
-        // The thread may be unparked for another reason; and what is polled may park it and be unparked in our place.
-        while !parked.woken.swap(false, Ordering::Acquire) {
-            thread::park();
-        }
-    }
-}
-
-/// A thread that waits.
-struct Parked {
-    thread: Thread,
-    woken: AtomicBool,
-}
-
-impl Wake for Parked {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.woken.store(true, Ordering::Release);
-        self.thread.unpark();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::future::poll_fn;
-
-    use super::*;
-
-    #[test]
-    fn a_future_that_parks_its_thread_takes_no_wake_of_ours() {
-        let mut polls = 0;
-        let future = poll_fn(|cx| {
-            polls += 1;
-            if polls == 2 {
-                return Poll::Ready(polls);
-            }
-            cx.waker().wake_by_ref();
-            // It takes the token.
-            thread::park();
-            Poll::Pending
-        });
-        assert_eq!(park_for(future), 2);
     }
 }

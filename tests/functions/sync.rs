@@ -152,6 +152,22 @@ fn on_the_only_thread_of_a_runtime_it_says_what_to_do() {
     runtime.block_on(async { assert_eq!(row(&larder, 1, &rows), Ok(1), "a hit waits for nothing") });
 }
 
+/// A service that was made without a cache.
+struct Bare(Option<Larder>);
+
+impl Bare {
+    #[cached(key = "{id}", larder = self.0, skip(self), blocking)]
+    fn twice(&self, id: u64) -> u64 {
+        2 * id
+    }
+}
+
+#[test]
+fn without_a_cache_it_is_the_function_alone_and_needs_no_runtime() {
+    assert_eq!(Bare(None).twice(4), 8);
+    assert_eq!(many().block_on(async { Bare(None).twice(4) }), 8);
+}
+
 #[test]
 fn without_a_runtime_it_says_what_to_do() {
     let (larder, _) = cache(1 << 20);

@@ -90,10 +90,7 @@ impl Turns {
         let asking = live.server.take_turn(&link.names, id.0, token, LEASE);
         let asked = Asked(Some((Arc::clone(&link), id, token)));
         let answer = link.within(&live, Operation::Turn, asking).await;
-        if answer
-            .as_ref()
-            .map_or_else(|error| is_answer(error.kind()), |_| true)
-        {
+        if answer.as_ref().err().is_none_or(|error| is_answer(error.kind())) {
             asked.was_answered();
         }
         match answer? {

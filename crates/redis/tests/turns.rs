@@ -22,6 +22,12 @@ async fn store(server: &RedisServer) -> RedisStore {
     builder.memory(0).connect().await.unwrap()
 }
 
+/// One that reaches the server through a proxy, and waits for `budget` for it.
+async fn behind(proxy: &FaultProxy, server: &RedisServer, budget: Duration) -> RedisStore {
+    let builder = RedisStore::builder(server.url_at(proxy.addr())).namespace("shop");
+    builder.budget(budget).connect().await.unwrap()
+}
+
 fn tags() -> Vec<Tag> {
     vec![Tag::layer("shop"), Tag::new("jam")]
 }
@@ -81,10 +87,7 @@ async fn who_waits_is_told_how_the_turn_ended() {
 async fn it_is_told_when_the_entry_is_there_and_not_before() {
     let server = RedisServer::start();
     let (proxy, two) = (FaultProxy::before(server.addr()), store(&server).await);
-    let one = RedisStore::builder(server.url_at(proxy.addr()))
-        .namespace("shop")
-        .budget(PATIENCE);
-    let one = one.connect().await.unwrap();
+    let one = behind(&proxy, &server, PATIENCE).await;
     // The entry is sent when a question before it was answered; what needs no answer overtakes it.
     proxy.set(Fault::Delay(Duration::from_millis(100)));
     for round in 0..4 {
@@ -178,10 +181,7 @@ async fn a_turn_is_held_while_its_process_lives_and_lapses_with_it() {
 async fn an_end_that_could_not_be_told_is_told_when_the_server_is_reached_again() {
     let server = RedisServer::start();
     let (proxy, two) = (FaultProxy::before(server.addr()), store(&server).await);
-    let one = RedisStore::builder(server.url_at(proxy.addr()))
-        .namespace("shop")
-        .budget(PATIENCE);
-    let one = one.connect().await.unwrap();
+    let one = behind(&proxy, &server, PATIENCE).await;
     let (first, second) = (capture(&one).await, capture(&two).await);
     let lease = own(&one, &first).await;
     proxy.set(Fault::Refuse);
@@ -274,8 +274,7 @@ async fn nobody_waits_for_a_turn_that_nobody_knows_of() {
     for fault in [Fault::LoseAnswers, Fault::Delay(Duration::from_secs(1))] {
         let server = RedisServer::start();
         let (proxy, two) = (FaultProxy::before(server.addr()), store(&server).await);
-        let one = RedisStore::builder(server.url_at(proxy.addr())).namespace("shop");
-        let one = one.budget(Duration::from_millis(500)).connect().await.unwrap();
+        let one = behind(&proxy, &server, Duration::from_millis(500)).await;
         let (first, second) = (capture(&one).await, capture(&two).await);
         proxy.set(fault.clone());
         // It fails for one of them, and the other is asked for by who goes away.
